@@ -1,0 +1,272 @@
+/** The public face of the client library: what programs, commands and gateways hold. */
+import type { Readable, Writable } from 'node:stream'
+import type { FileId, PersistenceState, TtlAction } from '../core/index.ts'
+import type { LocationPolicy, ReadType, WriteType } from '../core/options/index.ts'
+
+/** Metadata of a path; fields are read from the record's bytes when asked for. Names follow upstream's FileInfo. */
+export interface FileStatus {
+  readonly fileId: FileId
+  readonly name: string
+  readonly path: string
+  readonly folder: boolean
+  readonly length: number
+  readonly blockSizeBytes: number
+  readonly completed: boolean
+  readonly pinned: boolean
+  readonly cacheable: boolean
+  readonly mountPoint: boolean
+  readonly persisted: boolean
+  readonly persistenceState: PersistenceState
+  /** Whether the last sync with the under-store failed. */
+  readonly stale: boolean
+  readonly creationTimeMs: number
+  readonly lastModificationTimeMs: number
+  readonly lastAccessTimeMs: number
+  /** -1: none. */
+  readonly ttl: number
+  readonly ttlAction: TtlAction
+  readonly owner: string
+  readonly group: string
+  readonly mode: number
+  readonly mountId: number
+  readonly replicationMin: number
+  readonly replicationMax: number
+  readonly mediumTypes: readonly string[]
+  readonly ufsFingerprint: string
+  readonly xattr: Readonly<Record<string, Uint8Array>>
+  readonly cachedBytes: number
+  readonly inMemoryBytes: number
+  /** 0 to 100; 100 for an empty file. */
+  readonly inAlluxioPercentage: number
+  readonly inMemoryPercentage: number
+  /** Everything as a plain object. */
+  toJSON(): Record<string, unknown>
+}
+
+export interface BlockPlace {
+  readonly blockId: number
+  /** Offset in the file and length, bytes. */
+  readonly offset: number
+  readonly length: number
+  readonly locations: readonly { readonly workerId: number; readonly host: string; readonly tier: string }[]
+}
+
+export interface CreateOptions {
+  readonly blockSizeBytes?: number
+  readonly writeType?: WriteType
+  /** Make missing parents. @default true */
+  readonly recursive?: boolean
+  readonly overwrite?: boolean
+  readonly mode?: number
+  readonly ttlMs?: number
+  readonly ttlAction?: TtlAction
+  readonly replicationMin?: number
+  readonly replicationMax?: number
+  readonly policy?: LocationPolicy
+  readonly signal?: AbortSignal
+}
+
+export interface OpenOptions {
+  readonly readType?: ReadType
+  readonly policy?: LocationPolicy
+  readonly syncIntervalMs?: number
+  readonly signal?: AbortSignal
+}
+
+export interface ListOptions {
+  /** @default false */
+  readonly recursive?: boolean
+  /** Entries a page. @default 1000 */
+  readonly pageSize?: number
+  readonly syncIntervalMs?: number
+  readonly loadMetadata?: 'NEVER' | 'ONCE' | 'ALWAYS'
+  readonly signal?: AbortSignal
+}
+
+export interface AttributeChanges {
+  readonly recursive?: boolean
+  readonly mode?: number
+  readonly owner?: string
+  readonly group?: string
+  readonly pinned?: boolean
+  readonly media?: readonly string[]
+  /** -1 removes it. */
+  readonly ttlMs?: number
+  readonly ttlAction?: TtlAction
+  readonly replicationMin?: number
+  readonly replicationMax?: number
+  readonly modifiedMs?: number
+  readonly accessedMs?: number
+  readonly xattr?: Readonly<Record<string, Uint8Array | null>>
+}
+
+/** Bytes read by source: a tier alias with `local:` or `remote:` before it, or `UFS`. */
+export type ReadSources = Readonly<Record<string, number>>
+
+/** An open file. Safe for concurrent positioned reads. */
+export interface FileReader {
+  readonly status: FileStatus
+  readonly length: number
+  /** Where the bytes read so far came from. */
+  readonly sources: ReadSources
+  /**
+   * Fills `buffer` from `position` on; the number of bytes read, less than the buffer only at the end of the file.
+   * Answers without a promise when the bytes are in a local, already mapped block.
+   * @throws DATA_LOSS when no good copy is left, UNAVAILABLE when neither workers nor the under-store answer
+   */
+  readInto(position: number, buffer: Uint8Array): number | Promise<number>
+  /** Chunks in order, views of memory that must not be written. */
+  stream(options?: {
+    readonly start?: number
+    readonly end?: number
+    readonly chunkBytes?: number
+    readonly signal?: AbortSignal
+  }): AsyncIterable<Uint8Array>
+  readable(options?: { readonly start?: number; readonly end?: number }): Readable
+  /** Zero-copy views of the blocks that are sealed on this host; others are left out. Views live as long as they are referenced. */
+  mapBlocks(): Promise<readonly { readonly offset: number; readonly bytes: Uint8Array }[]>
+  close(): Promise<void>
+}
+
+/** A file being written. Nothing is readable before `close` resolves. */
+export interface FileWriter {
+  readonly path: string
+  readonly bytesWritten: number
+  /** Resolves when more may be written. `chunk` may be reused once it has resolved. */
+  write(chunk: Uint8Array): Promise<void>
+  writable(): Writable
+  /** Completes the file: when it resolves, the promise of the write type holds. */
+  close(): Promise<FileStatus>
+  /** Gives up; nothing is left. */
+  abort(reason?: unknown): Promise<void>
+}
+
+export interface ContentSummary {
+  readonly files: number
+  readonly directories: number
+  readonly bytes: number
+  readonly cachedBytes: number
+  readonly inMemoryBytes: number
+}
+
+export interface MountPoint {
+  readonly mountId: number
+  readonly path: string
+  readonly uri: string
+  readonly readOnly: boolean
+  readonly shared: boolean
+  readonly options: Readonly<Record<string, string>>
+}
+
+/** The file system. All paths are canonicalised; all methods throw AlluxioError. */
+export interface FileSystem extends AsyncDisposable {
+  getStatus(
+    path: string,
+    options?: { readonly syncIntervalMs?: number; readonly signal?: AbortSignal },
+  ): Promise<FileStatus>
+  exists(path: string): Promise<boolean>
+  /** Entries in name order, fetched page by page; recursive: depth first, parents before children. */
+  list(path: string, options?: ListOptions): AsyncIterable<FileStatus>
+  open(path: string, options?: OpenOptions): Promise<FileReader>
+  create(path: string, options?: CreateOptions): Promise<FileWriter>
+  mkdir(
+    path: string,
+    options?: {
+      readonly recursive?: boolean
+      readonly allowExists?: boolean
+      readonly mode?: number
+      readonly writeType?: WriteType
+      readonly ttlMs?: number
+      readonly ttlAction?: TtlAction
+    },
+  ): Promise<FileStatus>
+  rename(src: string, dst: string): Promise<void>
+  delete(
+    path: string,
+    options?: {
+      readonly recursive?: boolean
+      readonly alluxioOnly?: boolean
+      readonly unchecked?: boolean
+      readonly deleteMountPoint?: boolean
+    },
+  ): Promise<void>
+  free(
+    path: string,
+    options?: { readonly recursive?: boolean; readonly forced?: boolean },
+  ): Promise<{ files: number; bytes: number }>
+  setAttribute(path: string, changes: AttributeChanges): Promise<void>
+  contentSummary(path: string): Promise<ContentSummary>
+  blockPlaces(path: string): Promise<readonly BlockPlace[]>
+  persist(path: string): Promise<boolean>
+  mount(
+    path: string,
+    uri: string,
+    options?: {
+      readonly readOnly?: boolean
+      readonly shared?: boolean
+      readonly options?: Readonly<Record<string, string>>
+    },
+  ): Promise<void>
+  unmount(path: string): Promise<void>
+  mounts(): Promise<readonly MountPoint[]>
+  /** The cluster's state, for operators. */
+  readonly admin: Admin
+  close(): Promise<void>
+}
+
+export interface TierInfo {
+  readonly alias: string
+  readonly capacityBytes: number
+  readonly usedBytes: number
+}
+
+export interface WorkerStatus {
+  readonly address: {
+    readonly id: number
+    readonly host: string
+    readonly rpcPort: number
+    readonly webPort: number
+    readonly uuid: string
+  }
+  readonly state: 'LIVE' | 'LOST'
+  readonly tiers: readonly TierInfo[]
+  readonly blocks: number
+  readonly heartbeatAgeMs: number
+  readonly startedMs: number
+}
+
+export interface Admin {
+  info(): Promise<{
+    clusterId: string
+    address: string
+    webPort: number
+    rpcPort: number
+    startedMs: number
+    nowMs: number
+    version: string
+    safeMode: boolean
+    files: number
+    directories: number
+  }>
+  workers(): Promise<readonly WorkerStatus[]>
+  ufs(): Promise<
+    readonly (MountPoint & {
+      readonly scheme: string
+      readonly capacityBytes: number
+      readonly usedBytes: number
+    })[]
+  >
+  metrics(): Promise<Readonly<Record<string, number>>>
+  blockInfo(blockId: number): Promise<{
+    block: { id: number; length: number; locations: readonly { workerId: number; tier: string }[] }
+    path?: string
+  }>
+  configuration(): Promise<readonly { key: string; value: string; source: string }[]>
+}
+
+/** `FileSystem.connect`: see index.ts. */
+export interface ConnectOptions {
+  /** `host:port` of the master; default from the configuration. */
+  readonly master?: string
+  readonly user?: string
+}

@@ -1,0 +1,10 @@
+/** Owns options and configuration layers; never touches a daemon's state. See `../options/` for the declarations. */
+export { Config, type ConfigInputs, type ConfigSource, editDistance, environmentName } from './config.ts'
+export {
+  declaredOptions,
+  enumOption,
+  type Option,
+  type OptionScope,
+  type OptionType,
+  option,
+} from './option.ts'

@@ -1,0 +1,5 @@
+export * from './master-admin.contract.ts'
+export * from './master-block.contract.ts'
+export * from './master-fs.contract.ts'
+export * from './types.ts'
+export * from './worker-block.contract.ts'

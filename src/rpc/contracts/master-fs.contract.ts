@@ -1,0 +1,232 @@
+/** What clients ask of the master's namespace. */
+import { Type as T } from '@sinclair/typebox'
+import { contract, unary } from '../contract.ts'
+import { BlockInfo, Bytes, MountInfo, UfsSource, WorkerAddress } from './types.ts'
+
+const READ = { idempotent: true, deadlineMs: 30_000 } as const
+/** Mutations are retried too: their command id makes a repeat harmless. */
+const WRITE = { idempotent: true, deadlineMs: 30_000 } as const
+
+const path = T.String()
+/** 16 random bytes that name the command: a repeat returns the first outcome. */
+const commandId = Bytes
+/** Age in milliseconds above which metadata is checked against the under-store: -1 never, 0 always. */
+const syncIntervalMs = T.Optional(T.Number())
+/** One listing entry (core/file-record). */
+const Entry = T.Object({ entry: Bytes })
+
+export const MasterFs = contract({
+  name: 'master.fs',
+  id: 1,
+  version: 1,
+  methods: {
+    getStatus: unary({
+      id: 1,
+      ...READ,
+      doc: 'Metadata of one path.',
+      request: T.Object({ path, syncIntervalMs }),
+      response: Entry,
+    }),
+    list: unary({
+      id: 2,
+      ...READ,
+      deadlineMs: 120_000,
+      doc: 'One page of a directory in name order; of a file, the file itself. The cursor names the last entry of the page before.',
+      request: T.Object({
+        path,
+        limit: T.Number(),
+        cursor: T.Optional(T.String()),
+        syncIntervalMs,
+        /** NEVER asks the under-store nothing, ONCE only for directories never loaded, ALWAYS each time. */
+        loadMetadata: T.Optional(T.Union([T.Literal('NEVER'), T.Literal('ONCE'), T.Literal('ALWAYS')])),
+      }),
+      response: T.Object({ page: Bytes, cursor: T.Optional(T.String()) }),
+    }),
+    open: unary({
+      id: 3,
+      ...READ,
+      doc: 'All that a reader needs: metadata, blocks with their places, and the source of what is not cached. At most 1,000 blocks; more by `blocks`.',
+      request: T.Object({ path, syncIntervalMs }),
+      response: T.Object({
+        entry: Bytes,
+        blocks: T.Array(BlockInfo),
+        workers: T.Array(WorkerAddress),
+        source: T.Optional(UfsSource),
+      }),
+    }),
+    blocks: unary({
+      id: 4,
+      ...READ,
+      doc: 'Blocks of a file with their places, from an index on.',
+      request: T.Object({ fileId: T.Number(), from: T.Number(), limit: T.Number() }),
+      response: T.Object({ blocks: T.Array(BlockInfo), workers: T.Array(WorkerAddress) }),
+    }),
+    create: unary({
+      id: 5,
+      ...WRITE,
+      doc: 'A new, incomplete file.',
+      request: T.Object({
+        path,
+        commandId,
+        blockSizeBytes: T.Number(),
+        recursive: T.Boolean(),
+        overwrite: T.Boolean(),
+        mode: T.Optional(T.Number()),
+        ttlMs: T.Optional(T.Number()),
+        ttlAction: T.Optional(T.String()),
+        writeType: T.String(),
+        replicationMin: T.Optional(T.Number()),
+        replicationMax: T.Optional(T.Number()),
+        /** Create and complete an empty file in one durable step. */
+        complete: T.Optional(T.Boolean()),
+      }),
+      response: T.Object({
+        entry: Bytes,
+        /** Where the file goes in the under-store; absent when nothing is mounted writable there. */
+        source: T.Optional(UfsSource),
+      }),
+    }),
+    complete: unary({
+      id: 6,
+      ...WRITE,
+      doc: 'Makes a file complete, visible and unchangeable.',
+      request: T.Object({
+        path,
+        fileId: T.Number(),
+        commandId,
+        length: T.Number(),
+        /** Where each block was written, in order; empty for THROUGH. */
+        blocks: T.Array(T.Object({ id: T.Number(), workerId: T.Number(), tier: T.String() })),
+        /** Version of the object that a THROUGH or CACHE_THROUGH write left in the under-store. */
+        fingerprint: T.Optional(T.String()),
+        persistAsync: T.Boolean(),
+      }),
+      response: Entry,
+    }),
+    mkdir: unary({
+      id: 7,
+      ...WRITE,
+      doc: 'A new directory; with a through write type also in the under-store.',
+      request: T.Object({
+        path,
+        commandId,
+        recursive: T.Boolean(),
+        allowExists: T.Boolean(),
+        mode: T.Optional(T.Number()),
+        writeType: T.String(),
+        ttlMs: T.Optional(T.Number()),
+        ttlAction: T.Optional(T.String()),
+      }),
+      response: Entry,
+    }),
+    rename: unary({
+      id: 8,
+      ...WRITE,
+      deadlineMs: 120_000,
+      doc: 'Moves a file or directory within one mount.',
+      request: T.Object({ src: path, dst: path, commandId }),
+      response: T.Object({}),
+    }),
+    delete: unary({
+      id: 9,
+      ...WRITE,
+      deadlineMs: 120_000,
+      doc: 'Deletes a path; persisted ones also in the under-store unless alluxioOnly.',
+      request: T.Object({
+        path,
+        commandId,
+        recursive: T.Boolean(),
+        alluxioOnly: T.Boolean(),
+        unchecked: T.Boolean(),
+        deleteMountPoint: T.Optional(T.Boolean()),
+      }),
+      response: T.Object({}),
+    }),
+    free: unary({
+      id: 10,
+      ...WRITE,
+      doc: 'Drops the cached blocks of a path. Files that are not persisted are refused; forced also frees pinned ones.',
+      request: T.Object({ path, recursive: T.Boolean(), forced: T.Boolean() }),
+      response: T.Object({ files: T.Number(), bytes: T.Number() }),
+    }),
+    setAttribute: unary({
+      id: 11,
+      ...WRITE,
+      doc: 'Changes what is given and nothing else.',
+      request: T.Object({
+        path,
+        commandId,
+        recursive: T.Boolean(),
+        mode: T.Optional(T.Number()),
+        owner: T.Optional(T.String()),
+        group: T.Optional(T.String()),
+        pinned: T.Optional(T.Boolean()),
+        media: T.Optional(T.Array(T.String())),
+        /** Milliseconds; -1 removes the TTL. */
+        ttlMs: T.Optional(T.Number()),
+        ttlAction: T.Optional(T.String()),
+        replicationMin: T.Optional(T.Number()),
+        replicationMax: T.Optional(T.Number()),
+        modifiedMs: T.Optional(T.Number()),
+        accessedMs: T.Optional(T.Number()),
+        xattr: T.Optional(T.Record(T.String(), T.Union([Bytes, T.Null()]))),
+      }),
+      response: T.Object({ changed: T.Number() }),
+    }),
+    contentSummary: unary({
+      id: 12,
+      ...READ,
+      doc: 'Totals of a subtree from counters, in constant time.',
+      request: T.Object({ path }),
+      response: T.Object({
+        files: T.Number(),
+        directories: T.Number(),
+        bytes: T.Number(),
+        cachedBytes: T.Number(),
+        inMemoryBytes: T.Number(),
+      }),
+    }),
+    persist: unary({
+      id: 13,
+      ...WRITE,
+      doc: 'Queues the asynchronous persist of a file; false if it is persisted already.',
+      request: T.Object({ path, commandId }),
+      response: T.Object({ queued: T.Boolean() }),
+    }),
+    mount: unary({
+      id: 14,
+      ...WRITE,
+      doc: 'Mounts an under-store at a path that does not exist yet.',
+      request: T.Object({
+        path,
+        commandId,
+        uri: T.String(),
+        readOnly: T.Boolean(),
+        shared: T.Boolean(),
+        options: T.Record(T.String(), T.String()),
+      }),
+      response: T.Object({ mountId: T.Number() }),
+    }),
+    unmount: unary({
+      id: 15,
+      ...WRITE,
+      doc: 'Forgets a mount; the under-store keeps its files.',
+      request: T.Object({ path, commandId }),
+      response: T.Object({}),
+    }),
+    mounts: unary({
+      id: 16,
+      ...READ,
+      doc: 'The mount table.',
+      request: T.Object({}),
+      response: T.Object({ mounts: T.Array(MountInfo), version: T.Number() }),
+    }),
+    checksum: unary({
+      id: 17,
+      ...READ,
+      doc: 'Reserved for a checksum kept in metadata; absent when none is known.',
+      request: T.Object({ path }),
+      response: T.Object({ md5: T.Optional(T.String()) }),
+    }),
+  },
+})
