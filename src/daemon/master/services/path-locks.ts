@@ -1,0 +1,35 @@
+/**
+ * Orders operations that change an under-store and the namespace together: while one runs, others on the same path, its
+ * ancestors or descendants wait. Operations on the namespace alone are atomic by themselves and only wait where such a
+ * two-step operation is under way; with none under way the test is one comparison.
+ */
+import { isWithin } from '../../../core/index.ts'
+
+export class PathLocks {
+  readonly #held = new Map<string, Promise<void>>()
+
+  /** The operation under way that touches `path`, if any: wait for it, then ask again. */
+  blocking(path: string): Promise<void> | undefined {
+    if (this.#held.size === 0) return undefined
+    for (const [held, done] of this.#held) if (isWithin(path, held) || isWithin(held, path)) return done
+    return undefined
+  }
+
+  /** Runs `work` while it alone may change the paths. */
+  async exclusive<T>(paths: readonly string[], work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const wait = paths.map((path) => this.blocking(path)).find((promise) => promise !== undefined)
+      if (wait === undefined) break
+      await wait
+    }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const distinct = [...new Set(paths)]
+    for (const path of distinct) this.#held.set(path, promise)
+    try {
+      return await work()
+    } finally {
+      for (const path of distinct) this.#held.delete(path)
+      resolve()
+    }
+  }
+}
