@@ -1,0 +1,60 @@
+/**
+ * What the master has yet to learn about the blocks of this worker. Changes are kept until a heartbeat that carried them
+ * was answered, so a lost message loses nothing.
+ */
+import type { BlockChanges, BlockPlace } from '../../../store/index.ts'
+
+export interface Delta {
+  /** f64 little-endian block ids. */
+  readonly removed: Uint8Array
+  /** 9 bytes each: f64 little-endian block id, u8 tier. */
+  readonly added: Uint8Array
+}
+
+export class BlockReport {
+  readonly #removed = new Set<number>()
+  readonly #added = new Map<number, number>()
+
+  /** Later changes win over earlier ones of the same block. */
+  merge({ removed, added }: BlockChanges): void {
+    for (const id of removed) {
+      this.#added.delete(id)
+      this.#removed.add(id)
+    }
+    for (const { id, tier } of added) this.#added.set(id, tier)
+  }
+
+  get empty(): boolean {
+    return this.#removed.size === 0 && this.#added.size === 0
+  }
+
+  encode(): Delta {
+    const removed = Buffer.allocUnsafe(this.#removed.size * 8)
+    let offset = 0
+    for (const id of this.#removed) offset = removed.writeDoubleLE(id, offset)
+    const places = Array.from(this.#added, ([id, tier]) => ({ id, tier }))
+    return { removed, added: encodePlaces(places) }
+  }
+
+  /** What `encode` gave has arrived; nothing was merged since. */
+  acknowledged(): void {
+    this.#removed.clear()
+    this.#added.clear()
+  }
+}
+
+export function encodePlaces(places: readonly Pick<BlockPlace, 'tier'>[] & readonly { readonly id: number }[]): Buffer {
+  const bytes = Buffer.allocUnsafe(places.length * 9)
+  let offset = 0
+  for (const { id, tier } of places) {
+    offset = bytes.writeDoubleLE(id, offset)
+    offset = bytes.writeUInt8(tier, offset)
+  }
+  return bytes
+}
+
+/** f64 little-endian ids. */
+export function decodeIds(bytes: Uint8Array): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return Array.from({ length: Math.floor(bytes.length / 8) }, (_, i) => view.getFloat64(i * 8, true))
+}

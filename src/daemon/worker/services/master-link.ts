@@ -1,0 +1,210 @@
+/**
+ * The worker's side of its bond with the master: it registers with all its blocks, tells in heartbeats what changed, and
+ * listens for commands. A master that does not answer, or that has forgotten this worker, is registered with anew.
+ */
+import {
+  AlluxioError,
+  backoffMs,
+  isAlluxioError,
+  type Log,
+  type Runtime,
+  sleep,
+} from '../../../core/index.ts'
+import type { BlockId } from '../../../core/index.ts'
+import type { Client } from '../../../rpc/contract.ts'
+import type { MasterBlock } from '../../../rpc/contracts/index.ts'
+import type { BlockStore } from '../../../store/index.ts'
+import type { WorkerIdentity } from '../identity.ts'
+import { BlockReport, decodeIds, encodePlaces } from './block-report.ts'
+import { tierUsage } from './block-service.ts'
+import type { MountTable } from './mount-table.ts'
+import type { Command } from './persist.ts'
+import type { WorkerMetrics } from './worker.metrics.ts'
+
+export interface MasterLinkOptions {
+  readonly host: string
+  readonly heartbeatMs: number
+}
+
+export interface MasterLinkModules {
+  readonly master: Client<typeof MasterBlock>
+  readonly store: BlockStore
+  readonly mounts: MountTable
+  readonly runtime: Runtime
+  readonly log: Log
+  readonly metrics: WorkerMetrics
+  readonly ports: () => { readonly rpc: number; readonly web: number }
+  readonly saveIdentity: (identity: WorkerIdentity) => Promise<void>
+  /** Carries a command out; the link has it acknowledged. */
+  readonly obey: (command: Command) => void
+}
+
+/** Blocks a page of a registration. */
+const PAGE_BLOCKS = 100_000
+const RETRY_BASE_MS = 100
+const RETRY_CAP_MS = 5_000
+
+export class MasterLink {
+  readonly name = 'master link'
+  readonly #options: MasterLinkOptions
+  readonly #modules: MasterLinkModules
+  readonly #report = new BlockReport()
+  #identity: WorkerIdentity
+  #workerId = 0
+  #session = 0
+  #loop: Promise<void> | undefined
+
+  constructor(options: MasterLinkOptions, identity: WorkerIdentity, modules: MasterLinkModules) {
+    this.#options = options
+    this.#identity = identity
+    this.#modules = modules
+  }
+
+  get workerId(): number {
+    return this.#workerId
+  }
+  get session(): number {
+    return this.#session
+  }
+  get identity(): WorkerIdentity {
+    return this.#identity
+  }
+
+  /** Resolves when the first registration is done. @throws CONFLICT when the blocks here belong to another cluster */
+  async start(signal: AbortSignal, fail: (error: unknown) => void): Promise<void> {
+    await this.#registerUntilAccepted(signal)
+    this.#loop = this.#run(signal).catch((error: unknown) => {
+      if (!signal.aborted) fail(error)
+    })
+  }
+
+  async stop(): Promise<void> {
+    await this.#loop
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const session = new AbortController()
+      const ended = AbortSignal.any([signal, session.signal])
+      const commands = this.#listen(ended)
+      try {
+        await this.#heartbeats(signal)
+      } finally {
+        session.abort(new AlluxioError('CANCELLED', 'the session ended'))
+        await commands
+      }
+      if (!signal.aborted) await this.#registerUntilAccepted(signal)
+    }
+  }
+
+  /** Until the master asks for a registration. */
+  async #heartbeats(signal: AbortSignal): Promise<void> {
+    const { runtime, log, metrics, mounts } = this.#modules
+    for (let failures = 0; ; ) {
+      await sleep(runtime, this.#options.heartbeatMs, signal).catch(() => {})
+      if (signal.aborted) return
+      try {
+        const { register, mountsVersion } = await this.#beat(signal)
+        failures = 0
+        metrics.heartbeats.add()
+        if (register) return
+        mounts.noticed(mountsVersion)
+      } catch (error) {
+        if (signal.aborted) return
+        if (isAlluxioError(error, 'CONFLICT')) return
+        if (failures++ % 10 === 0) log.warn('heartbeat failed', { error, failures })
+      }
+    }
+  }
+
+  async #beat(signal: AbortSignal): Promise<{ register: boolean; mountsVersion: number }> {
+    const { master, store } = this.#modules
+    this.#report.merge(store.changes())
+    const reply = await master.heartbeat(
+      {
+        session: this.#session,
+        ...this.#report.encode(),
+        tiers: tierUsage(store.usage()),
+        load: store.inProgress,
+      },
+      { signal },
+    )
+    if (!reply.register) this.#report.acknowledged()
+    return reply
+  }
+
+  async #registerUntilAccepted(signal: AbortSignal): Promise<void> {
+    const { runtime, log } = this.#modules
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#register(signal)
+      } catch (error) {
+        signal.throwIfAborted()
+        if (isAlluxioError(error) && (error.reason === 'FOREIGN_CLUSTER' || error.code === 'PERMISSION_DENIED')) {
+          throw error
+        }
+        if (attempt % 10 === 0) log.warn('not registered with the master yet', { error, attempt })
+        await sleep(runtime, backoffMs(runtime, attempt, RETRY_BASE_MS, RETRY_CAP_MS), signal)
+      }
+    }
+  }
+
+  async #register(signal: AbortSignal): Promise<void> {
+    const { master, store, ports, metrics, log } = this.#modules
+    const { rpc, web } = ports()
+    const { uuid, clusterId } = this.#identity
+    const accepted = await master.register(
+      { uuid, clusterId, host: this.#options.host, rpcPort: rpc, webPort: web, tiers: tierUsage(store.usage()) },
+      { signal },
+    )
+    await this.#adopt(accepted.clusterId)
+    const { session } = accepted
+    // What happened before the pages are read is in the pages; what happens from here on is in the next heartbeat.
+    store.changes()
+    this.#report.acknowledged()
+    for (const page of store.blockPages(PAGE_BLOCKS)) {
+      await master.registerBlocks({ session, blocks: encodePlaces(page) }, { signal })
+    }
+    const { drop } = await master.registerEnd({ session }, { signal })
+    this.#session = session
+    this.#workerId = accepted.workerId
+    metrics.registrations.add()
+    const dropped = decodeIds(drop)
+    if (dropped.length > 0) await store.remove(dropped as BlockId[])
+    await this.#modules.mounts.refresh()
+    log.info('registered', { workerId: this.#workerId, blocks: store.blocks, dropped: dropped.length })
+  }
+
+  /** The first cluster that accepts this worker is its own for ever. */
+  async #adopt(clusterId: string): Promise<void> {
+    if (clusterId === this.#identity.clusterId) return
+    if (this.#identity.clusterId !== '') {
+      throw new AlluxioError(
+        'CONFLICT',
+        `the blocks of this worker belong to cluster ${this.#identity.clusterId}, the master serves ${clusterId}: ` +
+          'point the worker at its own master, or run "alluxio format worker" to give up its blocks',
+        { reason: 'FOREIGN_CLUSTER' },
+      )
+    }
+    const identity = { ...this.#identity, clusterId }
+    await this.#modules.saveIdentity(identity)
+    this.#identity = identity
+  }
+
+  async #listen(signal: AbortSignal): Promise<void> {
+    const { master, runtime, log, obey } = this.#modules
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        for await (const { item } of master.commands({ session: this.#session }, { signal })) {
+          attempt = 0
+          obey(item)
+        }
+      } catch (error) {
+        if (signal.aborted) return
+        // A stale session ends with the next heartbeat, which registers again.
+        log.debug('commands interrupted', { error })
+      }
+      await sleep(runtime, backoffMs(runtime, attempt, RETRY_BASE_MS, RETRY_CAP_MS), signal).catch(() => {})
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/** Where a miss gets its bytes: ranges of the file in its under-store, as the block store asks for them. */
+import type { Infer } from '../../../rpc/contract.ts'
+import type { UfsSource } from '../../../rpc/contracts/index.ts'
+import type { BlockFetch } from '../../../store/index.ts'
+import type { MountTable } from './mount-table.ts'
+
+export type Source = Infer<typeof UfsSource>
+
+export interface SourceRanges {
+  readonly fetch: BlockFetch
+  readonly rangeBytes?: number
+  readonly rangeParallelism?: number
+}
+
+/**
+ * @param fileOffset offset of the block within its file, bytes
+ */
+export function rangesOf(mounts: MountTable, source: Source, fileOffset: number): SourceRanges {
+  const capabilities = mounts.opened(source.mountId)?.capabilities
+  const fetch: BlockFetch = async function* (offset, length, signal) {
+    const store = mounts.opened(source.mountId) ?? (await mounts.store(source.mountId))
+    yield* store.open(source.path, {
+      offset: fileOffset + offset,
+      length,
+      signal,
+      ...(source.fingerprint === undefined ? {} : { fingerprint: source.fingerprint }),
+    })
+  }
+  if (capabilities === undefined) return { fetch }
+  return {
+    fetch,
+    rangeBytes: capabilities.bestRangeBytes,
+    rangeParallelism: capabilities.bestRangeParallelism,
+  }
+}

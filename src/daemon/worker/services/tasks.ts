@@ -1,0 +1,139 @@
+/** Carries the master's commands out, a few at a time, and tells how each ended until the master has heard it. */
+import {
+  type BlockId,
+  blockIndex,
+  type FileId,
+  isAlluxioError,
+  type Log,
+  type Runtime,
+  sleep,
+  toAlluxioError,
+} from '../../../core/index.ts'
+import type { Client } from '../../../rpc/contract.ts'
+import type { MasterBlock } from '../../../rpc/contracts/index.ts'
+import { decodeIds } from './block-report.ts'
+import { type Command, type PersistModules, persistFile } from './persist.ts'
+import { rangesOf } from './source.ts'
+
+export interface TasksModules extends PersistModules {
+  readonly master: Client<typeof MasterBlock>
+  readonly session: () => number
+  readonly runtime: Runtime
+  readonly log: Log
+}
+
+/** Files persisted and blocks loaded at once: enough to overlap latencies, few enough to leave room for reads. */
+const PARALLEL_TASKS = 4
+const REPORT_RETRY_MS = 1_000
+
+interface Outcome {
+  readonly fingerprint?: string
+  readonly error?: string
+  readonly errorCode?: string
+}
+
+export class Tasks {
+  readonly name = 'tasks'
+  readonly stopDeadlineMs = 10_000
+  readonly #modules: TasksModules
+  readonly #abort = new AbortController()
+  readonly #waiting: Command[] = []
+  /** By task id: the master repeats a command that it does not know to have arrived. */
+  readonly #known = new Set<number>()
+  readonly #running = new Set<Promise<void>>()
+
+  constructor(modules: TasksModules) {
+    this.#modules = modules
+  }
+
+  start(): void {}
+
+  async stop(): Promise<void> {
+    this.#waiting.length = 0
+    this.#abort.abort()
+    await Promise.allSettled(this.#running)
+  }
+
+  obey(command: Command): void {
+    if (command.kind === 'FREE' || command.kind === 'PIN') {
+      this.#now(command)
+      return
+    }
+    if (this.#known.has(command.taskId) || this.#abort.signal.aborted) return
+    this.#known.add(command.taskId)
+    this.#waiting.push(command)
+    this.#next()
+  }
+
+  /** What takes no time worth waiting for. */
+  #now(command: Command): void {
+    const { store, log } = this.#modules
+    const ids = command.ids === undefined ? [] : decodeIds(command.ids)
+    if (command.kind === 'PIN') {
+      store.setPinned(ids as FileId[])
+      return
+    }
+    store
+      .remove(ids as BlockId[])
+      .catch((error: unknown) => log.warn('blocks not freed', { error, blocks: ids.length }))
+  }
+
+  #next(): void {
+    while (this.#running.size < PARALLEL_TASKS) {
+      const command = this.#waiting.shift()
+      if (command === undefined) return
+      const running: Promise<void> = this.#run(command).finally(() => {
+        this.#running.delete(running)
+        this.#known.delete(command.taskId)
+        this.#next()
+      })
+      this.#running.add(running)
+    }
+  }
+
+  /** Never rejects: how a task fails is told to the master. */
+  async #run(command: Command): Promise<void> {
+    const { log } = this.#modules
+    const { signal } = this.#abort
+    let outcome: Outcome
+    try {
+      outcome =
+        command.kind === 'PERSIST'
+          ? { fingerprint: await persistFile(this.#modules, command, signal) }
+          : await this.#load(command, signal)
+    } catch (error) {
+      if (signal.aborted) return
+      const { code, message } = toAlluxioError(error)
+      outcome = { error: message, errorCode: code }
+      log.warn('task failed', { kind: command.kind, taskId: command.taskId, fileId: command.fileId, error })
+    }
+    await this.#report(command, outcome, signal)
+  }
+
+  async #report(command: Command, outcome: Outcome, signal: AbortSignal): Promise<void> {
+    const { master, session, runtime, log } = this.#modules
+    while (!signal.aborted) {
+      try {
+        const { taskId, fileId = 0 } = command
+        await master.taskDone({ session: session(), taskId, fileId, ...outcome }, { signal })
+        return
+      } catch (error) {
+        // NOT_FOUND: the task was given up or is known to be done. CONFLICT: asked again with the next session.
+        if (isAlluxioError(error, 'NOT_FOUND') || signal.aborted) return
+        log.debug('end of task not reported yet', { taskId: command.taskId, error })
+        await sleep(runtime, REPORT_RETRY_MS, signal).catch(() => {})
+      }
+    }
+  }
+
+  async #load(command: Command, signal: AbortSignal): Promise<Outcome> {
+    const { store, mounts } = this.#modules
+    const { target, blockSizeBytes = 0, blocks = [] } = command
+    for (const block of blocks) {
+      const request = { blockId: block.id as BlockId, blockLength: block.length, promote: false, signal }
+      if (target === undefined) await store.load(request)
+      else await store.load({ ...request, ...rangesOf(mounts, target, blockIndex(request.blockId) * blockSizeBytes) })
+    }
+    return {}
+  }
+}
