@@ -1,0 +1,322 @@
+/** Wiring of the master. */
+
+import type { Config } from '../../core/config/index.ts'
+import {
+  type Cancel,
+  type Component,
+  every,
+  type Log,
+  Metrics,
+  type Runtime,
+  Supervisor,
+  toAlluxioError,
+} from '../../core/index.ts'
+import * as o from '../../core/options/index.ts'
+import { openLmdbStore, type RecordStore } from '../../metastore/index.ts'
+import { BlockMap, Namespace } from '../../namespace/index.ts'
+import { MasterAdmin, MasterBlock, MasterFs, RpcServer, type Transport } from '../../rpc/index.ts'
+import type { UnderStore } from '../../ufs/index.ts'
+import { HttpDoor } from '../http.ts'
+import { type MountedStore, UnderStores } from '../under-stores.ts'
+import { VERSION } from '../version.ts'
+import { AdminService } from './services/admin-service.ts'
+import { BlockFreer } from './services/block-freer.ts'
+import { BlockService } from './services/block-service.ts'
+import { Callers } from './services/callers.ts'
+import { FsMutations } from './services/fs-mutations.ts'
+import { FsReads } from './services/fs-reads.ts'
+import { MetadataLoader } from './services/metadata-loader.ts'
+import { PathLocks } from './services/path-locks.ts'
+import { Persistence } from './services/persistence.ts'
+import { Ttl } from './services/ttl.ts'
+import { UserGroups } from './services/user-groups.ts'
+import { WorkerRegistry } from './services/worker-registry.ts'
+
+export interface MasterModules {
+  readonly runtime: Runtime
+  readonly transport: Transport
+  readonly log: Log
+  /** Durability or an invariant is broken: the process must end at once, without cleaning up. */
+  readonly onFatal: (error: unknown) => void
+  /** User and group that the master runs as. */
+  readonly superuser: { readonly user: string; readonly group: string }
+  /** Replaced by the simulation. @default LMDB in the configured folder */
+  readonly openRecords?: () => Promise<RecordStore>
+  /** Replaced by the simulation. */
+  readonly openStore?: (mount: MountedStore) => Promise<UnderStore>
+  /** @default true */
+  readonly http?: boolean
+}
+
+export interface Master {
+  /** `host:port` of the RPC door. */
+  readonly address: string
+  readonly rpcPort: number
+  readonly webPort: number
+  readonly clusterId: string
+  /** Settles when the daemon has ended; rejects with what ended it. */
+  readonly ended: Promise<void>
+  stop(): Promise<void>
+}
+
+/** @throws UNAVAILABLE reason ADDRESS_IN_USE, CONFLICT reason ALREADY_RUNNING, DATA_LOSS for a damaged metastore */
+export async function startMaster(config: Config, modules: MasterModules): Promise<Master> {
+  const metrics = new Metrics()
+  const store = await (modules.openRecords?.() ?? openRecords(config, modules, metrics))
+  try {
+    return await serve(config, modules, store, metrics)
+  } catch (error) {
+    await store.close()
+    throw toAlluxioError(error, 'start master')
+  }
+}
+
+async function serve(
+  config: Config,
+  modules: MasterModules,
+  store: RecordStore,
+  metrics: Metrics,
+): Promise<Master> {
+  const { runtime, transport, log, onFatal } = modules
+  const { clusterId } = store
+  const blocks = new BlockMap()
+  const namespace = new Namespace(namespaceOptions(config, modules), { store, runtime, blocks, metrics })
+  const stores = new UnderStores({
+    runtime,
+    log,
+    metrics,
+    ...(modules.openStore === undefined ? {} : { open: modules.openStore }),
+  })
+  const callers = new Callers(new UserGroups({ runtime }))
+  const locks = new PathLocks()
+  const workers = new WorkerRegistry(
+    { timeoutMs: config.get(o.MASTER_WORKER_TIMEOUT) },
+    {
+      runtime,
+      log,
+      onLost({ address }) {
+        blocks.workerLost(address.id)
+        persistence.workerGone(address.id)
+      },
+    },
+  )
+  const loader = new MetadataLoader(
+    { blockSizeBytes: config.get(o.BLOCK_SIZE_DEFAULT) },
+    { namespace, stores, runtime, log, metrics },
+  )
+  const reads = new FsReads({ namespace, blocks, loader, workers, callers, runtime })
+  const persistence: Persistence = new Persistence(
+    {
+      intervalMs: config.get(o.MASTER_PERSISTENCE_INTERVAL),
+      maxIntervalMs: config.get(o.MASTER_PERSISTENCE_MAX_INTERVAL),
+    },
+    { namespace, workers, stores, locks, runtime, log, metrics, places: reads.places.bind(reads) },
+  )
+  const freer = new BlockFreer({ blocks, workers, runtime })
+  const mutations = new FsMutations({
+    namespace,
+    blocks,
+    loader,
+    workers,
+    callers,
+    stores,
+    locks,
+    persistence,
+    freer,
+    reads,
+    log,
+  })
+  const superuser = { user: modules.superuser.user, groups: [modules.superuser.group] }
+  const ttl = new Ttl(
+    { intervalMs: config.get(o.MASTER_TTL_CHECKER_INTERVAL) },
+    { namespace, blocks, mutations, freer, superuser, runtime, log, metrics },
+  )
+
+  const allowRemote = config.get(o.SECURITY_TRANSPORT) === 'none'
+  const rpc = new RpcServer({ onFatal }, { runtime, log, metrics })
+  const host = config.get(o.MASTER_HOSTNAME)
+  const http =
+    modules.http === false
+      ? undefined
+      : new HttpDoor(
+          { host: config.get(o.MASTER_WEB_BIND_HOST), port: config.get(o.MASTER_WEB_PORT), allowRemote },
+          { metrics, log, state: () => supervisor.state },
+        )
+  let rpcPort = config.get(o.MASTER_RPC_PORT)
+  const admin = new AdminService(
+    { clusterId, version: VERSION, address: () => ({ host, rpcPort, webPort: http?.port ?? 0 }) },
+    { config, namespace, blocks, workers, reads, stores, metrics, runtime, log },
+  )
+  rpc.serve(MasterFs, serviceOf(reads, mutations))
+  rpc.serve(
+    MasterBlock,
+    new BlockService({ clusterId }, { namespace, blocks, workers, freer, persistence, log }),
+  )
+  rpc.serve(MasterAdmin, admin)
+  observe(metrics, { namespace, blocks, workers, store })
+
+  const door: Component = {
+    name: 'rpc',
+    async start() {
+      const address = await rpc.listen(transport, `tcp://${config.get(o.MASTER_BIND_HOST)}:${rpcPort}`)
+      rpcPort = Number(address.slice(address.lastIndexOf(':') + 1))
+    },
+    stop: () => rpc.close(),
+  }
+  const supervisor: Supervisor = new Supervisor(
+    [
+      { name: 'metastore', start() {}, stop: () => store.close(), stopDeadlineMs: 30_000 },
+      { name: 'under-stores', start() {}, stop: () => stores.close() },
+      freer,
+      persistence,
+      ttl,
+      liveness(workers, runtime, log),
+      reclaiming(namespace, runtime, log),
+      ...(http === undefined ? [] : [http]),
+      door,
+    ],
+    { runtime, log },
+  )
+  await supervisor.start()
+  return {
+    get address() {
+      return `${host}:${rpcPort}`
+    },
+    get rpcPort() {
+      return rpcPort
+    },
+    webPort: http?.port ?? 0,
+    clusterId,
+    ended: supervisor.ended,
+    stop: () => supervisor.stop(),
+  }
+}
+
+function openRecords(
+  config: Config,
+  { runtime, onFatal }: MasterModules,
+  metrics: Metrics,
+): Promise<RecordStore> {
+  return openLmdbStore(
+    {
+      folder: config.get(o.MASTER_METASTORE_DIR),
+      mapSizeBytes: config.get(o.MASTER_METASTORE_MAP_SIZE),
+      flushTimeoutMs: config.get(o.MASTER_FLUSH_TIMEOUT),
+      onFatal,
+    },
+    { runtime, metrics },
+  )
+}
+
+function namespaceOptions(config: Config, { superuser }: MasterModules) {
+  return {
+    superuser: superuser.user,
+    superuserGroup: superuser.group,
+    supergroup: config.get(o.SUPERGROUP),
+    umask: Number.parseInt(config.get(o.UMASK), 8),
+    permissionsEnabled: config.get(o.PERMISSION_ENABLED),
+    listingCacheBytes: config.get(o.MASTER_LISTING_CACHE),
+    rootMount: {
+      uri: config.get(o.ROOT_UFS),
+      options: config.subtree('alluxio.master.mount.table.root.option.'),
+    },
+  }
+}
+
+/** One service of two halves; each method keeps its own `this`. */
+function serviceOf(reads: FsReads, mutations: FsMutations) {
+  const { getStatus, list, open, blocks, contentSummary, mounts, checksum } = reads
+  const {
+    create,
+    complete,
+    mkdir,
+    rename,
+    delete: remove,
+    free,
+    setAttribute,
+    persist,
+    mount,
+    unmount,
+  } = mutations
+  return {
+    getStatus,
+    list,
+    open,
+    blocks,
+    contentSummary,
+    mounts,
+    checksum,
+    create,
+    complete,
+    mkdir,
+    rename,
+    delete: remove,
+    free,
+    setAttribute,
+    persist,
+    mount,
+    unmount,
+  }
+}
+
+function liveness(workers: WorkerRegistry, runtime: Runtime, log: Log): Component {
+  let cancel: Cancel = () => {}
+  return {
+    name: 'liveness',
+    start() {
+      cancel = every(
+        runtime,
+        1000,
+        () => workers.checkLiveness(),
+        (error) => log.error('liveness', { error }),
+      )
+    },
+    stop: () => cancel(),
+  }
+}
+
+/** Trees that were deleted are detached at once and taken apart here, also after a restart. */
+function reclaiming(namespace: Namespace, runtime: Runtime, log: Log): Component {
+  let cancel: Cancel = () => {}
+  return {
+    name: 'reclaim',
+    start() {
+      const run = async () => {
+        while (await namespace.reclaim()) {}
+      }
+      cancel = every(runtime, 500, run, (error) => log.error('reclaim', { error }))
+    },
+    stop: () => cancel(),
+  }
+}
+
+function observe(
+  metrics: Metrics,
+  {
+    namespace,
+    blocks,
+    workers,
+    store,
+  }: { namespace: Namespace; blocks: BlockMap; workers: WorkerRegistry; store: RecordStore },
+): void {
+  metrics.observe('alluxio_master_inodes', 'Files and directories', () => {
+    const { files, directories } = namespace.totals()
+    return [
+      [{ kind: 'file' }, files],
+      [{ kind: 'directory' }, directories],
+    ]
+  })
+  metrics.observe('alluxio_master_blocks', 'Blocks that some worker holds', () => [[{}, blocks.blocks]])
+  metrics.observe('alluxio_master_replicas', 'Replicas of blocks on workers', () => [[{}, blocks.replicas]])
+  metrics.observe('alluxio_master_workers', 'Workers by state', () => {
+    const counts = { LIVE: 0, LOST: 0 }
+    for (const { state } of workers.all()) counts[state]++
+    return [
+      [{ state: 'LIVE' }, counts.LIVE],
+      [{ state: 'LOST' }, counts.LOST],
+    ]
+  })
+  metrics.observe('alluxio_master_metastore_disk_bytes', 'Size of the metadata file', () => [
+    [{}, store.stats().diskBytes],
+  ])
+}

@@ -1,0 +1,118 @@
+/** What workers tell the master (MasterBlock). */
+import { AlluxioError, type Log, type WorkerId } from '../../../core/index.ts'
+import type { BlockMap, Namespace } from '../../../namespace/index.ts'
+import type { DownloadItem, Handlers, MasterBlock } from '../../../rpc/index.ts'
+import type { BlockFreer } from './block-freer.ts'
+import type { Persistence } from './persistence.ts'
+import type { WorkerCommand, WorkerRegistry } from './worker-registry.ts'
+
+type Service = Handlers<typeof MasterBlock>
+
+export interface BlockServiceOptions {
+  readonly clusterId: string
+}
+
+export interface BlockServiceModules {
+  readonly namespace: Namespace
+  readonly blocks: BlockMap
+  readonly workers: WorkerRegistry
+  readonly freer: BlockFreer
+  readonly persistence: Persistence
+  readonly log: Log
+}
+
+export class BlockService implements Service {
+  readonly #options: BlockServiceOptions
+  readonly #modules: BlockServiceModules
+  /** Version of the pins that each session was told. */
+  readonly #pinsTold = new Map<number, number>()
+
+  constructor(options: BlockServiceOptions, modules: BlockServiceModules) {
+    this.#options = options
+    this.#modules = modules
+  }
+
+  readonly register: Service['register'] = (request) => {
+    const { clusterId } = this.#options
+    if (request.clusterId !== '' && request.clusterId !== clusterId) {
+      throw new AlluxioError(
+        'CONFLICT',
+        `worker ${request.host} holds blocks of cluster ${request.clusterId}, this is cluster ${clusterId}: point it at its own master, or run "alluxio format worker" on it`,
+        { reason: 'FOREIGN_CLUSTER', details: { expected: clusterId, found: request.clusterId } },
+      )
+    }
+    const { workers, blocks } = this.#modules
+    const worker = workers.register(request)
+    this.#modules.persistence.workerGone(worker.address.id)
+    blocks.beginRegistration(worker.address.id)
+    return { workerId: worker.address.id, session: worker.session, clusterId }
+  }
+
+  readonly registerBlocks: Service['registerBlocks'] = ({ session, blocks }) => {
+    const worker = this.#modules.workers.bySession(session)
+    this.#modules.blocks.registerPage(worker.address.id, blocks)
+    return {}
+  }
+
+  readonly registerEnd: Service['registerEnd'] = ({ session }) => {
+    const { workers, blocks, persistence, log } = this.#modules
+    const worker = workers.bySession(session)
+    const id = worker.address.id
+    blocks.endRegistration(id)
+    worker.registering = false
+    log.info('worker registered', { workerId: id, blocks: blocks.blockCountOf(id) })
+    persistence.workerCame()
+    return { drop: blocks.takeDrops(id) }
+  }
+
+  readonly heartbeat: Service['heartbeat'] = ({ session, removed, added, tiers, load }) => {
+    const { workers, blocks, namespace, freer } = this.#modules
+    const worker = this.#current(session)
+    if (worker === undefined) return { register: true, mountsVersion: namespace.mountsVersion }
+    worker.tiers = tiers
+    worker.load = load
+    const id = worker.address.id as WorkerId
+    if (removed.length > 0 || added.length > 0) blocks.applyDelta(id, removed, added)
+    if (blocks.hasDrops(id)) freer.kick()
+    if (this.#pinsTold.get(session) !== namespace.pinsVersion) {
+      this.#pinsTold.set(session, namespace.pinsVersion)
+      workers.send(id, this.#pinCommand())
+    }
+    return { register: false, mountsVersion: namespace.mountsVersion }
+  }
+
+  readonly mounts: Service['mounts'] = () => {
+    const { namespace } = this.#modules
+    return { mounts: [...namespace.mounts()], version: namespace.mountsVersion }
+  }
+
+  readonly commands: Service['commands'] = async function* (
+    this: BlockService,
+    { session },
+    call,
+  ): AsyncGenerator<DownloadItem<WorkerCommand>> {
+    for await (const item of this.#modules.workers.commands(session, call.signal)) yield { item }
+  }.bind(this)
+
+  readonly taskDone: Service['taskDone'] = async ({ session, ...report }) => {
+    this.#modules.workers.bySession(session)
+    await this.#modules.persistence.done(report)
+    return {}
+  }
+
+  #current(session: number) {
+    try {
+      return this.#modules.workers.bySession(session)
+    } catch {
+      this.#pinsTold.delete(session)
+      return undefined
+    }
+  }
+
+  #pinCommand(): WorkerCommand {
+    const pins = [...this.#modules.namespace.pins()]
+    const ids = Buffer.allocUnsafe(pins.length * 8)
+    for (const [i, { fileId }] of pins.entries()) ids.writeDoubleLE(fileId, i * 8)
+    return { kind: 'PIN', taskId: 0, ids }
+  }
+}

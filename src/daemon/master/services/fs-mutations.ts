@@ -1,0 +1,407 @@
+/**
+ * The writing half of MasterFs. A change of the namespace alone is one call of the engine; one that also changes an
+ * under-store checks first, changes the store, then the namespace, alone on its paths (`PathLocks`).
+ */
+import {
+  AlluxioError,
+  blockCount,
+  canonicalPath,
+  FLAG_CHILDREN_LOADED,
+  isAlluxioError,
+  type Log,
+  parentPath,
+  type TtlAction,
+  type WorkerId,
+} from '../../../core/index.ts'
+import type { BlockMap, Caller, Inode, Namespace } from '../../../namespace/index.ts'
+import type { Call, Handlers, MasterFs } from '../../../rpc/index.ts'
+import type { UnderStore } from '../../../ufs/index.ts'
+import type { UnderStores } from '../../under-stores.ts'
+import type { BlockFreer } from './block-freer.ts'
+import type { Callers } from './callers.ts'
+import type { FsReads } from './fs-reads.ts'
+import type { MetadataLoader } from './metadata-loader.ts'
+import type { PathLocks } from './path-locks.ts'
+import type { Persistence } from './persistence.ts'
+import type { WorkerRegistry } from './worker-registry.ts'
+
+type Fs = Handlers<typeof MasterFs>
+
+export interface FsMutationsModules {
+  readonly namespace: Namespace
+  readonly blocks: BlockMap
+  readonly loader: MetadataLoader
+  readonly workers: WorkerRegistry
+  readonly callers: Callers
+  readonly stores: UnderStores
+  readonly locks: PathLocks
+  readonly persistence: Persistence
+  readonly freer: BlockFreer
+  readonly reads: FsReads
+  readonly log: Log
+}
+
+type Mutations =
+  | 'create'
+  | 'complete'
+  | 'mkdir'
+  | 'rename'
+  | 'delete'
+  | 'free'
+  | 'setAttribute'
+  | 'persist'
+  | 'mount'
+  | 'unmount'
+
+const WALK_PAGE = 1000
+
+export class FsMutations implements Pick<Fs, Mutations> {
+  readonly #modules: FsMutationsModules
+
+  constructor(modules: FsMutationsModules) {
+    this.#modules = modules
+  }
+
+  readonly create: Fs['create'] = (request, call) => {
+    const path = canonicalPath(request.path)
+    const { ttlAction, ...rest } = request
+    const asked = {
+      ...rest,
+      path,
+      ...ttlActionOf(ttlAction),
+      persistAsync: request.complete === true && request.writeType === 'ASYNC_THROUGH',
+    }
+    const caller = this.#caller(call)
+    return this.#ready([path], async () => {
+      const { inode, entry, replaced } = await this.#modules.namespace.create(asked, caller)
+      if (asked.persistAsync) this.#modules.persistence.kick()
+      if (replaced !== undefined) {
+        this.#modules.freer.kick()
+        if (replaced.record.persistence === 'PERSISTED') await this.#dropSource(replaced)
+      }
+      return this.#created(inode, entry)
+    })
+  }
+
+  readonly complete: Fs['complete'] = (request, call) => {
+    const { namespace, blocks, workers, persistence } = this.#modules
+    for (const { id, workerId, tier } of request.blocks) {
+      const worker = workers.get(workerId)
+      if (worker?.state !== 'LIVE') continue
+      const level = worker.tiers.findIndex(({ alias }) => alias === tier)
+      blocks.add(workerId as WorkerId, id as never, Math.max(0, level))
+    }
+    const { path: given, fileId, commandId, length, fingerprint, persistAsync } = request
+    const path = canonicalPath(given)
+    const asked = {
+      path,
+      fileId: fileId as never,
+      commandId,
+      length,
+      persistAsync,
+      ...(fingerprint === undefined ? {} : { fingerprint }),
+    }
+    return namespace.complete(asked, this.#caller(call)).then(({ entry }) => {
+      if (persistAsync) persistence.kick()
+      return { entry }
+    })
+  }
+
+  readonly mkdir: Fs['mkdir'] = (request, call) => {
+    const path = canonicalPath(request.path)
+    const { namespace, locks } = this.#modules
+    const { ttlAction, ...rest } = request
+    const asked = { ...rest, path, ...ttlActionOf(ttlAction) }
+    const caller = this.#caller(call)
+    return this.#ready([path], async () => {
+      if (request.writeType !== 'CACHE_THROUGH' && request.writeType !== 'THROUGH') {
+        const { entry } = await namespace.mkdir(asked, caller)
+        return { entry }
+      }
+      return locks.exclusive([path], async () => {
+        namespace.checkMkdir(asked, caller)
+        const { store, path: below } = await this.#storeOf(path)
+        await store.mkdir(below, request.mode === undefined ? {} : { mode: request.mode })
+        const { entry } = await namespace.mkdir({ ...asked, persisted: true }, caller)
+        return { entry }
+      })
+    })
+  }
+
+  readonly rename: Fs['rename'] = (request, call) => {
+    const src = canonicalPath(request.src)
+    const dst = canonicalPath(request.dst)
+    const asked = { src, dst, commandId: request.commandId }
+    const caller = this.#caller(call)
+    return this.#ready([src, dst], async () => {
+      const inode = this.#modules.namespace.inode(src)
+      if (inode?.record.persistence === 'PERSISTED') await this.#renamePersisted(inode, asked, caller)
+      else await this.#modules.namespace.rename(asked, caller)
+      return {}
+    })
+  }
+
+  #renamePersisted(
+    inode: Inode,
+    asked: { src: string; dst: string; commandId: Uint8Array },
+    caller: Caller,
+  ): Promise<void> {
+    const { namespace, locks } = this.#modules
+    const { src, dst } = asked
+    return locks.exclusive([src, dst], async () => {
+      // The engine answers a repeated command itself; anything else is checked before the store is touched.
+      if (namespace.inode(src) !== undefined) {
+        namespace.checkRename(asked, caller)
+        const { store, path: from } = await this.#storeOf(src)
+        const to = namespace.resolve(dst).path
+        if (to.includes('/')) await store.mkdir(parentPath(`/${to}`).slice(1))
+        await store.rename(from, to)
+      }
+      await namespace.rename(asked, caller)
+      await namespace.persisted(inode.record.id, inode.record.tail.fp ?? '')
+    })
+  }
+
+  readonly delete: Fs['delete'] = (request, call) => {
+    const path = canonicalPath(request.path)
+    const asked = { path, commandId: request.commandId, recursive: request.recursive }
+    const caller = this.#caller(call)
+    return this.#ready([path], async () => {
+      const persisted = this.#modules.namespace.inode(path)?.record.persistence === 'PERSISTED'
+      if (persisted && !request.alluxioOnly) await this.remove(asked, caller, request.unchecked)
+      else await this.#modules.namespace.delete(asked, caller)
+      return this.#freed()
+    })
+  }
+
+  /** Deletes a persisted path from its under-store and the namespace. */
+  remove(
+    asked: { path: string; recursive: boolean; commandId?: Uint8Array },
+    caller: Caller,
+    unchecked = false,
+  ): Promise<void> {
+    const { namespace, locks, loader } = this.#modules
+    const { path } = asked
+    return locks.exclusive([path], async () => {
+      const inode = namespace.inode(path)
+      if (inode !== undefined) {
+        if (inode.record.directory && !unchecked && !asked.recursive) await loader.children(path, false)
+        namespace.checkDelete(asked, caller)
+        const { store, path: below } = await this.#storeOf(path)
+        await absentIsFine(store.delete(below, { recursive: inode.record.directory }))
+      }
+      await namespace.delete(asked, caller)
+    })
+  }
+
+  readonly free: Fs['free'] = async ({ path: given, recursive, forced }, call) => {
+    const path = canonicalPath(given)
+    const { namespace, loader } = this.#modules
+    if (namespace.inode(path) === undefined) await loader.find(path)
+    const inode = namespace.checkWrite(path, this.#caller(call))
+    if (!inode.record.directory) return this.#freeFiles([inode], forced, true)
+    if (!recursive)
+      throw new AlluxioError('INVALID_ARGUMENT', `${path} is a directory: free it with recursive`)
+    const total = { files: 0, bytes: 0 }
+    let cursor: string | undefined
+    do {
+      const page = namespace.walk(path, { limit: WALK_PAGE, cursor })
+      const { files, bytes } = this.#freeFiles(page.inodes, forced, false)
+      total.files += files
+      total.bytes += bytes
+      cursor = page.cursor
+    } while (cursor !== undefined)
+    return total
+  }
+
+  readonly setAttribute: Fs['setAttribute'] = async (request, call) => {
+    const path = canonicalPath(request.path)
+    const { namespace, loader } = this.#modules
+    const blocked = this.#modules.locks.blocking(path)
+    if (blocked !== undefined) await blocked
+    if (namespace.inode(path) === undefined) await loader.find(path)
+    const { ttlAction, ...rest } = request
+    const outcome = await namespace.setAttribute(
+      { ...rest, path, ...ttlActionOf(ttlAction) },
+      this.#caller(call),
+    )
+    await this.#passAttributes(path, request)
+    return outcome
+  }
+
+  readonly persist: Fs['persist'] = async ({ path: given, commandId }, call) => {
+    const path = canonicalPath(given)
+    const outcome = await this.#modules.namespace.persist({ path, commandId }, this.#caller(call))
+    if (outcome.queued) this.#modules.persistence.kick()
+    return outcome
+  }
+
+  readonly mount: Fs['mount'] = async (request, call) => {
+    const path = canonicalPath(request.path)
+    const { namespace, stores, loader } = this.#modules
+    if (namespace.inode(path) === undefined) await loader.find(path)
+    // An id that no mount has: the store is opened once to see that it answers, under the mount's own id later.
+    const probe = { mountId: -1, uri: request.uri, options: request.options }
+    try {
+      const store = await stores.get(probe)
+      await store.list('', { limit: 1 })
+    } catch (error) {
+      throw isAlluxioError(error, 'NOT_FOUND')
+        ? new AlluxioError(
+            'NOT_FOUND',
+            `cannot mount ${request.uri}: it does not exist; create it, or correct the URI`,
+            { cause: error },
+          )
+        : error
+    } finally {
+      await stores.forget(-1)
+    }
+    return namespace.addMount({ ...request, path }, this.#caller(call))
+  }
+
+  readonly unmount: Fs['unmount'] = async ({ path: given, commandId }, call) => {
+    const path = canonicalPath(given)
+    const mount = await this.#modules.namespace.removeMount({ path, commandId }, this.#caller(call))
+    await this.#modules.stores.forget(mount.mountId)
+    return this.#freed()
+  }
+
+  #freeFiles(inodes: readonly Inode[], forced: boolean, refuse: boolean): { files: number; bytes: number } {
+    const { blocks, freer } = this.#modules
+    const total = { files: 0, bytes: 0 }
+    for (const { path, record } of inodes) {
+      if (record.directory || record.length === 0) continue
+      const pinned = (record.flags & 2) !== 0
+      if (record.persistence !== 'PERSISTED' || (pinned && !forced)) {
+        if (!refuse) continue
+        const why = pinned
+          ? 'it is pinned: unpin it, or free it with -f'
+          : 'it is not persisted, its blocks are the only copy: persist it first'
+        throw new AlluxioError('CONFLICT', `cannot free ${path}: ${why}`, {
+          reason: pinned ? 'PINNED' : 'NOT_PERSISTED',
+        })
+      }
+      const bytes = blocks.drop(record.id, blockCount(record.length, record.blockSizeBytes))
+      if (bytes > 0) total.files++
+      total.bytes += bytes
+    }
+    freer.kick()
+    return total
+  }
+
+  /** Mode, owner and group reach a store that keeps them; one that does not is no error. */
+  async #passAttributes(
+    path: string,
+    {
+      mode,
+      owner,
+      group,
+      recursive,
+    }: {
+      mode?: number | undefined
+      owner?: string | undefined
+      group?: string | undefined
+      recursive: boolean
+    },
+  ): Promise<void> {
+    const { namespace, log } = this.#modules
+    const changes = {
+      ...(mode === undefined ? {} : { mode }),
+      ...(owner === undefined ? {} : { owner }),
+      ...(group === undefined ? {} : { group }),
+    }
+    if (Object.keys(changes).length === 0) return
+    let cursor: string | undefined
+    do {
+      const page = recursive
+        ? namespace.walk(path, { limit: WALK_PAGE, cursor })
+        : { inodes: [namespace.inode(path)] }
+      for (const inode of page.inodes) {
+        if (inode?.record.persistence !== 'PERSISTED') continue
+        const { store, path: below } = await this.#storeOf(inode.path)
+        if (!store.capabilities.posix || below === '') return
+        await store
+          .setAttributes(below, changes)
+          .catch((error) => log.warn('attributes not passed to the under-store', { path: inode.path, error }))
+      }
+      cursor = 'cursor' in page ? page.cursor : undefined
+    } while (cursor !== undefined)
+  }
+
+  async #dropSource(replaced: Inode): Promise<void> {
+    const { store, path } = await this.#storeOf(replaced.path)
+    await absentIsFine(store.delete(path))
+  }
+
+  #created(
+    inode: Inode,
+    entry: Buffer,
+  ): { entry: Buffer; source?: { mountId: number; path: string; length: number } } {
+    const { mount, path } = this.#modules.namespace.resolve(inode.path)
+    return mount.readOnly ? { entry } : { entry, source: { mountId: mount.mountId, path, length: 0 } }
+  }
+
+  /**
+   * Runs a mutation when the namespace knows what the under-store holds at its paths and no two-step operation is under way
+   * there: at once in the common case.
+   */
+  #ready<R>(paths: readonly string[], run: () => Promise<R>): Promise<R> {
+    const { locks } = this.#modules
+    for (const path of paths) {
+      if (locks.blocking(path) !== undefined || this.#known(path) !== true) return this.#whenReady(paths, run)
+    }
+    return run()
+  }
+
+  async #whenReady<R>(paths: readonly string[], run: () => Promise<R>): Promise<R> {
+    const { locks } = this.#modules
+    for (const path of paths) await this.#known(path)
+    for (;;) {
+      const blocked = paths.map((path) => locks.blocking(path)).find((wait) => wait !== undefined)
+      if (blocked === undefined) return run()
+      await blocked
+    }
+  }
+
+  /** Whether the namespace itself can say if `path` exists; else the search in the under-store that will tell. */
+  #known(path: string): true | Promise<boolean> {
+    const { namespace, loader } = this.#modules
+    const parent = namespace.inode(parentPath(path))
+    if (parent !== undefined && (parent.record.flags & FLAG_CHILDREN_LOADED) !== 0) return true
+    if (namespace.inode(path) !== undefined) return true
+    const search = loader.find(path)
+    return search === false ? true : search
+  }
+
+  #freed(): Record<string, never> {
+    this.#modules.freer.kick()
+    return {}
+  }
+
+  async #storeOf(path: string): Promise<{ store: UnderStore; path: string }> {
+    const { mount, path: below } = this.#modules.namespace.resolve(path)
+    return { store: await this.#modules.stores.get(mount), path: below }
+  }
+
+  #caller(call: Call): Caller {
+    return this.#modules.callers.of(call.peer.user)
+  }
+}
+
+function ttlActionOf(action: string | undefined): { ttlAction?: TtlAction } {
+  if (action === undefined) return {}
+  const upper = action.toUpperCase()
+  if (upper === 'DELETE' || upper === 'FREE' || upper === 'DELETE_ALLUXIO') return { ttlAction: upper }
+  throw new AlluxioError(
+    'INVALID_ARGUMENT',
+    `TTL action "${action}" is not one of DELETE, FREE, DELETE_ALLUXIO`,
+  )
+}
+
+async function absentIsFine(work: Promise<void>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (!isAlluxioError(error, 'NOT_FOUND')) throw error
+  }
+}

@@ -1,0 +1,206 @@
+/** The reading half of MasterFs. What is known and durable is answered without a promise. */
+import {
+  AlluxioError,
+  blockCount,
+  blockIdOf,
+  blockLength,
+  canonicalPath,
+  isAlluxioError,
+  type Runtime,
+  type WorkerId,
+} from '../../../core/index.ts'
+import type { BlockMap, Caller, Inode, Namespace, Settled } from '../../../namespace/index.ts'
+import type {
+  BlockInfo,
+  Call,
+  Handlers,
+  Infer,
+  MasterFs,
+  UfsSource,
+  WorkerAddress,
+} from '../../../rpc/index.ts'
+import type { Callers } from './callers.ts'
+import type { MetadataLoader } from './metadata-loader.ts'
+import type { WorkerRegistry } from './worker-registry.ts'
+
+type Fs = Handlers<typeof MasterFs>
+type Block = Infer<typeof BlockInfo>
+type Address = Infer<typeof WorkerAddress>
+
+export interface FsReadsModules {
+  readonly namespace: Namespace
+  readonly blocks: BlockMap
+  readonly loader: MetadataLoader
+  readonly workers: WorkerRegistry
+  readonly callers: Callers
+  readonly runtime: Runtime
+}
+
+/** Blocks that one answer names; more by `blocks`. */
+const BLOCKS_PER_ANSWER = 1000
+const MAX_PAGE = 10_000
+
+export class FsReads
+  implements Pick<Fs, 'getStatus' | 'list' | 'open' | 'blocks' | 'contentSummary' | 'mounts' | 'checksum'>
+{
+  readonly #modules: FsReadsModules
+
+  constructor(modules: FsReadsModules) {
+    this.#modules = modules
+  }
+
+  readonly getStatus: Fs['getStatus'] = ({ path: given, syncIntervalMs }, call) => {
+    const path = canonicalPath(given)
+    const caller = this.#caller(call)
+    return this.#found(path, syncIntervalMs, () =>
+      mapSettled(this.#modules.namespace.entry(path, caller), asEntry),
+    )
+  }
+
+  readonly list: Fs['list'] = async (
+    { path: given, limit, cursor, syncIntervalMs = -1, loadMetadata = 'ONCE' },
+    call,
+  ) => {
+    const path = canonicalPath(given)
+    const { namespace, loader } = this.#modules
+    const caller = this.#caller(call)
+    const listing = () =>
+      namespace.list(path, caller, { limit: Math.max(1, Math.min(limit, MAX_PAGE)), cursor })
+    // A later page never syncs: the first one did.
+    if (cursor !== undefined || loadMetadata === 'NEVER') return listing()
+    if (namespace.inode(path) === undefined) await loader.find(path)
+    const inode = namespace.inode(path)
+    if (inode !== undefined) await this.#checkTraversal(path, caller)
+    if (inode?.record.directory === false) await loader.refresh(path, syncIntervalMs)
+    else if (inode !== undefined)
+      await loader.children(path, loadMetadata === 'ALWAYS' || this.#isOld(inode, syncIntervalMs))
+    return listing()
+  }
+
+  readonly open: Fs['open'] = ({ path: given, syncIntervalMs }, call) => {
+    const path = canonicalPath(given)
+    const { namespace } = this.#modules
+    const caller = this.#caller(call)
+    return this.#found(path, syncIntervalMs, () =>
+      mapSettled(namespace.open(path, caller), (inode) =>
+        mapSettled(namespace.entry(path, caller), (entry) => this.#opened(inode, entry)),
+      ),
+    )
+  }
+
+  readonly blocks: Fs['blocks'] = ({ fileId, from, limit }, call) => {
+    const { namespace } = this.#modules
+    const inode = namespace.inodeById(fileId as Inode['record']['id'])
+    if (inode === undefined) throw new AlluxioError('NOT_FOUND', `no file has id ${fileId}`)
+    return mapSettled(namespace.open(inode.path, this.#caller(call)), (file) => {
+      const workers = new Map<number, Address>()
+      return { blocks: this.#blockInfos(file, from, limit, workers), workers: [...workers.values()] }
+    })
+  }
+
+  readonly contentSummary: Fs['contentSummary'] = async ({ path: given }, call) => {
+    const path = canonicalPath(given)
+    const { namespace, loader } = this.#modules
+    const caller = this.#caller(call)
+    if (namespace.inode(path) === undefined) await loader.find(path)
+    return namespace.contentSummary(path, caller)
+  }
+
+  readonly mounts: Fs['mounts'] = () => {
+    const { namespace } = this.#modules
+    return { mounts: [...namespace.mounts()], version: namespace.mountsVersion }
+  }
+
+  readonly checksum: Fs['checksum'] = () => ({})
+
+  /** Runs a read; when the path is unknown or must be checked, asks the under-store first and reads again. */
+  #found<T>(path: string, syncIntervalMs: number | undefined, read: () => Settled<T>): Settled<T> {
+    const { loader } = this.#modules
+    if (syncIntervalMs !== undefined && syncIntervalMs >= 0) {
+      const refresh = loader.refresh(path, syncIntervalMs)
+      if (refresh !== false) return refresh.then(read)
+    }
+    try {
+      return read()
+    } catch (error) {
+      if (!isAlluxioError(error, 'NOT_FOUND')) throw error
+      const search = loader.find(path)
+      if (search === false) throw error
+      return search.then(read)
+    }
+  }
+
+  async #checkTraversal(path: string, caller: Caller): Promise<void> {
+    await this.#modules.namespace.status(path, caller)
+  }
+
+  #isOld(inode: Inode, syncIntervalMs: number): boolean {
+    if (syncIntervalMs < 0) return false
+    return (
+      syncIntervalMs === 0 ||
+      this.#modules.runtime.now() - inode.record.syncedSeconds * 1000 >= syncIntervalMs
+    )
+  }
+
+  #opened(inode: Inode, entry: Buffer): Infer<(typeof MasterFs)['methods']['open']['response']> {
+    const workers = new Map<number, Address>()
+    const blocks = this.#blockInfos(inode, 0, BLOCKS_PER_ANSWER, workers)
+    const source = this.sourceOf(inode)
+    return { entry, blocks, workers: [...workers.values()], ...(source === undefined ? {} : { source }) }
+  }
+
+  /** Where the bytes of a persisted file are for good. */
+  sourceOf({ path, record }: Inode): Infer<typeof UfsSource> | undefined {
+    if (record.persistence !== 'PERSISTED') return undefined
+    const { mount, path: below } = this.#modules.namespace.resolve(path)
+    const fingerprint = record.tail.fp
+    return {
+      mountId: mount.mountId,
+      path: below,
+      length: record.length,
+      ...(fingerprint === undefined || fingerprint === '' ? {} : { fingerprint }),
+    }
+  }
+
+  /** Blocks `from … from + limit` of a file with the live workers that hold them, which are added to `addresses`. */
+  #blockInfos({ record }: Inode, from: number, limit: number, addresses: Map<number, Address>): Block[] {
+    const { id, length, blockSizeBytes } = record
+    const end = Math.min(blockCount(length, blockSizeBytes), from + Math.min(limit, BLOCKS_PER_ANSWER))
+    const infos: Block[] = []
+    for (let index = Math.max(0, from); index < end; index++) {
+      const blockId = blockIdOf(id, index)
+      infos.push({
+        id: blockId,
+        length: blockLength(length, blockSizeBytes, index),
+        locations: this.places(blockId, addresses),
+      })
+    }
+    return infos
+  }
+
+  /** The live workers that hold a block, best tier first. */
+  places(blockId: number, addresses: Map<number, Address>): { workerId: number; tier: string }[] {
+    const { blocks, workers } = this.#modules
+    const places: { workerId: WorkerId; tier: string; level: number }[] = []
+    for (const { workerId, tier } of blocks.locations(blockId as never)) {
+      const worker = workers.get(workerId)
+      if (worker?.state !== 'LIVE') continue
+      addresses.set(workerId, worker.address)
+      places.push({ workerId, tier: worker.tiers[tier]?.alias ?? 'MEM', level: tier })
+    }
+    if (places.length > 1) places.sort((a, b) => a.level - b.level)
+    return places.map(({ workerId, tier }) => ({ workerId, tier }))
+  }
+
+  #caller(call: Call): Caller {
+    return this.#modules.callers.of(call.peer.user)
+  }
+}
+
+function asEntry(entry: Buffer): { entry: Buffer } {
+  return { entry }
+}
+
+function mapSettled<T, R>(settled: Settled<T>, map: (value: T) => Settled<R>): Settled<R> {
+  return settled instanceof Promise ? settled.then(map) : map(settled)
+}

@@ -1,0 +1,292 @@
+/**
+ * Brings what an under-store holds into the namespace: lazily, when a path is first asked for, and again when a caller
+ * wants it checked. Every step is single flight by path; a failed sync marks the path stale and never poisons it.
+ *
+ * Calls are counted: a directory whose parent is known is listed once (1,000 entries a call) and is then authoritative, so a
+ * name that is not in it costs nothing; a lone deep path costs one `status`.
+ */
+import {
+  AlluxioError,
+  baseName,
+  checkName,
+  FLAG_CHILDREN_LOADED,
+  isAlluxioError,
+  joinPath,
+  type Log,
+  type Metrics,
+  parentPath,
+  pathNames,
+  type Runtime,
+} from '../../../core/index.ts'
+import type { Inode, LoadedEntry, Namespace } from '../../../namespace/index.ts'
+import type { UfsPage, UfsStatus, UnderStore } from '../../../ufs/index.ts'
+import type { UnderStores } from '../../under-stores.ts'
+
+export interface MetadataLoaderOptions {
+  /** Block size that files found in a store are read with. */
+  readonly blockSizeBytes: number
+}
+
+export interface MetadataLoaderModules {
+  readonly namespace: Namespace
+  readonly stores: UnderStores
+  readonly runtime: Runtime
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+/** Entries of a listing page; also how long a directory may be to be loaded whole on the way to one child. */
+const PAGE = 1000
+
+export class MetadataLoader {
+  readonly #options: MetadataLoaderOptions
+  readonly #modules: MetadataLoaderModules
+  readonly #running = new Map<string, Promise<boolean>>()
+  readonly #loads
+  readonly #failures
+
+  constructor(options: MetadataLoaderOptions, modules: MetadataLoaderModules) {
+    this.#options = options
+    this.#modules = modules
+    this.#loads = modules.metrics.counter(
+      'alluxio_master_metadata_loads_total',
+      'Under-store lookups for metadata',
+    )
+    this.#failures = modules.metrics.counter(
+      'alluxio_master_metadata_load_failures_total',
+      'Lookups that failed',
+    )
+  }
+
+  /**
+   * Looks for a path that the namespace does not know. False when the answer is already known to be no, without any call;
+   * else a promise of whether it was found.
+   */
+  find(path: string): false | Promise<boolean> {
+    const known = this.#deepestKnown(path)
+    return known === undefined || known.path === path || !mayHoldMore(known)
+      ? false
+      : this.#once(`find ${path}`, () => this.#find(path))
+  }
+
+  /** Loads the children of a directory if it was never loaded, or always with `again`. False: nothing had to be done. */
+  children(path: string, again: boolean): false | Promise<boolean> {
+    const inode = this.#modules.namespace.inode(path)
+    if (inode === undefined || !inode.record.directory || inode.record.persistence !== 'PERSISTED')
+      return false
+    if (!again && (inode.record.flags & FLAG_CHILDREN_LOADED) !== 0) return false
+    return this.#once(`children ${path}`, () => this.#loadChildren(inode))
+  }
+
+  /** Checks one known path against its store if it was last checked longer ago than `intervalMs` (0: always). */
+  refresh(path: string, intervalMs: number): false | Promise<boolean> {
+    const { namespace, runtime } = this.#modules
+    if (intervalMs < 0) return false
+    const inode = namespace.inode(path)
+    if (inode === undefined) return this.find(path)
+    if (inode.record.persistence !== 'PERSISTED' || path === namespace.resolve(path).mount.path) return false
+    if (intervalMs > 0 && runtime.now() - inode.record.syncedSeconds * 1000 < intervalMs) return false
+    return this.#once(`refresh ${path}`, () => this.#refresh(path))
+  }
+
+  #once(key: string, work: () => Promise<boolean>): Promise<boolean> {
+    const running = this.#running.get(key)
+    if (running !== undefined) return running
+    this.#loads.add()
+    const run = work()
+      .catch((error) => {
+        this.#failures.add()
+        throw error
+      })
+      .finally(() => this.#running.delete(key))
+    this.#running.set(key, run)
+    return run
+  }
+
+  #deepestKnown(path: string): Inode | undefined {
+    const { namespace } = this.#modules
+    for (let candidate = path; ; candidate = parentPath(candidate)) {
+      const inode = namespace.inode(candidate)
+      if (inode !== undefined || candidate === '/') return inode
+    }
+  }
+
+  async #find(path: string): Promise<boolean> {
+    const { namespace } = this.#modules
+    let known = this.#deepestKnown(path)
+    while (known !== undefined && known.path !== path && mayHoldMore(known)) {
+      const missing = pathNames(path).slice(pathNames(known.path).length)
+      if (missing.length > 1 && (await this.#loadDeep(known, path, missing))) return true
+      if (!(await this.#loadChild(known, missing[0]!))) return namespace.inode(path) !== undefined
+      const next = this.#deepestKnown(path)
+      if (next?.path === known.path) return false
+      known = next
+    }
+    return namespace.inode(path) !== undefined
+  }
+
+  /** One call for a path some levels below what is known; its parents come with it. */
+  async #loadDeep(known: Inode, path: string, missing: readonly string[]): Promise<boolean> {
+    const status = await this.#status(path)
+    if (status === undefined) return false
+    let parent = known.path
+    for (const name of missing.slice(0, -1)) {
+      const child = joinPath(parent, name)
+      const store = await this.#storeOf(child)
+      const found = store.store.capabilities.posix ? await this.#status(child) : undefined
+      await this.#load(parent, [found === undefined ? directoryEntry(name) : entryOf(found, name)], 'some')
+      parent = child
+    }
+    await this.#load(parent, [entryOf(status, baseName(path))], 'some')
+    return true
+  }
+
+  /** One child of a known directory: by loading the whole directory when it is short, else by asking for the child. */
+  async #loadChild(directory: Inode, name: string): Promise<boolean> {
+    const listedMs = this.#modules.runtime.now()
+    const { store, path } = await this.#storeOf(directory.path)
+    const page = await this.#list(store, path)
+    if (page === undefined) return false
+    if (page.cursor === undefined) {
+      await this.#load(directory.path, entriesOf(page), 'all', listedMs)
+      return page.entries.some((entry) => lastName(entry.path) === name)
+    }
+    const status = await this.#status(joinPath(directory.path, name))
+    if (status === undefined) return false
+    await this.#load(directory.path, [entryOf(status, name)], 'some')
+    return true
+  }
+
+  async #loadChildren(directory: Inode): Promise<boolean> {
+    const { namespace, runtime } = this.#modules
+    const listedMs = runtime.now()
+    const { store, path } = await this.#storeOf(directory.path)
+    return this.#syncing(directory.path, async () => {
+      let page = await this.#list(store, path)
+      if (page === undefined) return false
+      if (page.cursor === undefined) {
+        await this.#load(directory.path, entriesOf(page), 'all', listedMs)
+        return true
+      }
+      const names = new Set<string>()
+      for (;;) {
+        const entries = entriesOf(page)
+        for (const entry of entries) names.add(entry.name)
+        await this.#load(directory.path, entries, 'some', listedMs)
+        if (page.cursor === undefined) break
+        page = await store.list(path, { limit: PAGE, cursor: page.cursor })
+      }
+      await namespace.loadEnd({ path: directory.path, names, listedMs })
+      return true
+    })
+  }
+
+  async #refresh(path: string): Promise<boolean> {
+    const { namespace } = this.#modules
+    return this.#syncing(path, async () => {
+      const before = namespace.inode(path)
+      const status = await this.#status(path)
+      if (status !== undefined) {
+        await this.#load(parentPath(path), [entryOf(status, baseName(path))], 'some')
+        return true
+      }
+      // Only what the store had and lost is dropped, and only if nobody changed it meanwhile.
+      const now = namespace.inode(path)
+      if (now?.record.persistence === 'PERSISTED' && now.record.id === before?.record.id)
+        await namespace.evict(path)
+      return false
+    })
+  }
+
+  /** A sync that fails leaves the path as it was, marked stale; one that succeeds takes the mark away. */
+  async #syncing(path: string, work: () => Promise<boolean>): Promise<boolean> {
+    const { namespace, log } = this.#modules
+    try {
+      const found = await work()
+      if (found) await namespace.markStale(path, false)
+      return found
+    } catch (error) {
+      log.warn('metadata sync failed', { path, error })
+      if (namespace.inode(path) !== undefined) await namespace.markStale(path, true)
+      throw error
+    }
+  }
+
+  async #load(
+    path: string,
+    entries: readonly LoadedEntry[],
+    coverage: 'all' | 'some',
+    listedMs = this.#modules.runtime.now(),
+  ): Promise<void> {
+    const { namespace } = this.#modules
+    const { blockSizeBytes } = this.#options
+    await namespace.load({ path, entries, blockSizeBytes, coverage, listedMs })
+  }
+
+  async #storeOf(path: string): Promise<{ store: UnderStore; path: string }> {
+    const { mount, path: below } = this.#modules.namespace.resolve(path)
+    return { store: await this.#modules.stores.get(mount), path: below }
+  }
+
+  async #status(path: string): Promise<UfsStatus | undefined> {
+    const { store, path: below } = await this.#storeOf(path)
+    return absent(store.status(below))
+  }
+
+  /** The first page; undefined when the directory does not exist in the store. */
+  async #list(store: UnderStore, path: string): Promise<UfsPage | undefined> {
+    return absent(store.list(path, { limit: PAGE }))
+  }
+}
+
+/** Whether the under-store may hold children of a directory that the namespace does not know. */
+function mayHoldMore({ record }: Inode): boolean {
+  return record.directory && record.persistence === 'PERSISTED' && (record.flags & FLAG_CHILDREN_LOADED) === 0
+}
+
+async function absent<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    if (isAlluxioError(error, 'NOT_FOUND') || isAlluxioError(error, 'NOT_A_DIRECTORY')) return undefined
+    throw error
+  }
+}
+
+function lastName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** Names that no path can hold (an empty one, `.`, `..`) stay in the store and are not shown. */
+function entriesOf(page: UfsPage): LoadedEntry[] {
+  const entries: LoadedEntry[] = []
+  for (const status of page.entries) {
+    const name = lastName(status.path)
+    try {
+      checkName(name, status.path)
+    } catch (error) {
+      if (error instanceof AlluxioError) continue
+      throw error
+    }
+    entries.push(entryOf(status, name))
+  }
+  return entries
+}
+
+function entryOf(status: UfsStatus, name: string): LoadedEntry {
+  const { directory, length, modifiedMs, fingerprint, mode, owner, group } = status
+  return {
+    name,
+    directory,
+    length,
+    modifiedMs,
+    fingerprint,
+    ...(mode === undefined ? {} : { mode }),
+    ...(owner === undefined ? {} : { owner }),
+    ...(group === undefined ? {} : { group }),
+  }
+}
+
+function directoryEntry(name: string): LoadedEntry {
+  return { name, directory: true, length: 0, modifiedMs: 0, fingerprint: '' }
+}

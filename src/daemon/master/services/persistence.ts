@@ -1,0 +1,291 @@
+/**
+ * Hands queued asynchronous persists to workers and books what they report. The queue is journaled in the namespace: a
+ * master that comes back hands out what is left; a worker that repeats a persist finds the finished object and does not
+ * write it twice. Order per path: while a persist to a path is under way, no other is handed out for the same path.
+ */
+import {
+  AlluxioError,
+  backoffMs,
+  blockCount,
+  blockIdOf,
+  blockLength,
+  type Cancel,
+  type Component,
+  every,
+  type FileId,
+  isAlluxioError,
+  type Log,
+  type Metrics,
+  type Runtime,
+} from '../../../core/index.ts'
+import type { Namespace, PersistTask } from '../../../namespace/index.ts'
+import type { UnderStores } from '../../under-stores.ts'
+import type { PathLocks } from './path-locks.ts'
+import type { Worker, WorkerCommand, WorkerRegistry } from './worker-registry.ts'
+
+export interface PersistenceOptions {
+  readonly intervalMs: number
+  /** Longest wait before a failed persist is tried again. */
+  readonly maxIntervalMs: number
+}
+
+export interface PersistenceModules {
+  readonly namespace: Namespace
+  readonly workers: WorkerRegistry
+  readonly stores: UnderStores
+  readonly locks: PathLocks
+  readonly runtime: Runtime
+  readonly log: Log
+  readonly metrics: Metrics
+  /** The live workers that hold a block, by the reads service. */
+  readonly places: (
+    blockId: number,
+    addresses: Map<number, Worker['address']>,
+  ) => { workerId: number; tier: string }[]
+}
+
+interface Attempt {
+  readonly taskId: number
+  readonly workerId: number
+  /** Namespace path and under-store target at the time of dispatch. */
+  readonly path: string
+  readonly sentMs: number
+}
+
+/** Persists under way in the whole cluster, and on one worker. */
+const MAX_UNDER_WAY = 512
+const MAX_PER_WORKER = 32
+/** A worker that reports nothing for so long is asked, or another one. */
+const REPORT_TIMEOUT_MS = 10 * 60_000
+
+export class Persistence implements Component {
+  readonly name = 'persistence'
+  readonly #options: PersistenceOptions
+  readonly #modules: PersistenceModules
+  readonly #underWay = new Map<FileId, Attempt>()
+  readonly #pathsUnderWay = new Set<string>()
+  readonly #perWorker = new Map<number, number>()
+  readonly #retries = new Map<FileId, { attempts: number; notBeforeMs: number }>()
+  readonly #done
+  readonly #failed
+  #nextTask = 1
+  #kicked = false
+  #cancel: Cancel = () => {}
+
+  constructor(options: PersistenceOptions, modules: PersistenceModules) {
+    this.#options = options
+    this.#modules = modules
+    this.#done = modules.metrics.counter(
+      'alluxio_master_persists_total',
+      'Asynchronous persists that ended well',
+    )
+    this.#failed = modules.metrics.counter(
+      'alluxio_master_persist_failures_total',
+      'Attempts to persist that failed',
+    )
+    modules.metrics.observe('alluxio_master_persists_under_way', 'Persists handed to workers', () => [
+      [{}, this.#underWay.size],
+    ])
+  }
+
+  start(): void {
+    const { runtime, log } = this.#modules
+    this.#cancel = every(
+      runtime,
+      this.#options.intervalMs,
+      () => this.#schedule(),
+      (error) => log.error('persist scheduling', { error }),
+    )
+  }
+
+  stop(): void {
+    this.#cancel()
+  }
+
+  /** Something was queued: do not wait for the interval. */
+  kick(): void {
+    if (this.#kicked) return
+    this.#kicked = true
+    this.#modules.runtime.defer(() => {
+      this.#kicked = false
+      this.#schedule()
+    })
+  }
+
+  /** Blocks may be there again: nothing waits any longer for them. */
+  workerCame(): void {
+    this.#retries.clear()
+    this.kick()
+  }
+
+  /** What a worker had under way will not be reported: hand it out again. */
+  workerGone(workerId: number): void {
+    for (const [fileId, attempt] of this.#underWay)
+      if (attempt.workerId === workerId) this.#release(fileId, attempt)
+    this.kick()
+  }
+
+  #schedule(): void {
+    const { namespace, runtime } = this.#modules
+    const now = runtime.monotonic()
+    this.#expire(now)
+    let after: FileId | undefined
+    // Entries that cannot go now are passed over; a bounded number, so that a long queue costs little each time.
+    for (let seen = 0; seen < 4096 && this.#underWay.size < MAX_UNDER_WAY; ) {
+      const tasks = namespace.persistQueue({ limit: 256, ...(after === undefined ? {} : { after }) })
+      if (tasks.length === 0) break
+      for (const task of tasks) {
+        if (this.#underWay.size >= MAX_UNDER_WAY) break
+        if (this.#isDue(task, now)) this.#dispatch(task, now)
+      }
+      seen += tasks.length
+      after = tasks.at(-1)!.fileId
+    }
+  }
+
+  #isDue({ fileId, path }: PersistTask, now: number): boolean {
+    if (this.#underWay.has(fileId) || this.#pathsUnderWay.has(path)) return false
+    const retry = this.#retries.get(fileId)
+    return (
+      (retry === undefined || retry.notBeforeMs <= now) && this.#modules.locks.blocking(path) === undefined
+    )
+  }
+
+  #dispatch(task: PersistTask, now: number): void {
+    const { namespace, workers, places } = this.#modules
+    const { fileId, path, record } = task
+    const addresses = new Map<number, Worker['address']>()
+    const held = new Map<number, number>()
+    const count = blockCount(record.length, record.blockSizeBytes)
+    const blocks: NonNullable<WorkerCommand['blocks']> = []
+    for (let index = 0; index < count; index++) {
+      const id = blockIdOf(fileId, index)
+      const locations = places(id, addresses)
+      // A block that nobody holds now may come back with its worker.
+      if (locations.length === 0) return this.#later(fileId, now)
+      for (const { workerId } of locations) held.set(workerId, (held.get(workerId) ?? 0) + 1)
+      blocks.push({ id, length: blockLength(record.length, record.blockSizeBytes, index), locations })
+    }
+    const workerId = this.#choose(held, count)
+    if (workerId === undefined) return
+    const { mount, path: below } = namespace.resolve(path)
+    const taskId = this.#nextTask++
+    const sent = workers.send(workerId, {
+      kind: 'PERSIST',
+      taskId,
+      fileId,
+      blockSizeBytes: record.blockSizeBytes,
+      target: { mountId: mount.mountId, path: below, length: record.length },
+      blocks,
+      workers: [...addresses.values()],
+      mode: record.mode,
+      owner: record.owner,
+      group: record.group,
+    })
+    if (!sent) return
+    this.#underWay.set(fileId, { taskId, workerId, path, sentMs: now })
+    this.#pathsUnderWay.add(path)
+    this.#perWorker.set(workerId, (this.#perWorker.get(workerId) ?? 0) + 1)
+  }
+
+  /** The worker that holds the most blocks and has room; any live one for an empty file. */
+  #choose(held: ReadonlyMap<number, number>, count: number): number | undefined {
+    const { workers } = this.#modules
+    const candidates =
+      count === 0 ? [...workers.live()].map(({ address }) => [address.id as number, 0] as const) : [...held]
+    return candidates
+      .filter(([id]) => (this.#perWorker.get(id) ?? 0) < MAX_PER_WORKER)
+      .sort(
+        (a, b) => b[1] - a[1] || (this.#perWorker.get(a[0]) ?? 0) - (this.#perWorker.get(b[0]) ?? 0),
+      )[0]?.[0]
+  }
+
+  /** A worker's report. An answer to an attempt that was given up is only used if it succeeded. */
+  async done(report: {
+    taskId: number
+    fileId: number
+    fingerprint?: string | undefined
+    error?: string | undefined
+  }): Promise<void> {
+    const { log, runtime } = this.#modules
+    const fileId = report.fileId as FileId
+    const attempt = this.#underWay.get(fileId)
+    if (attempt?.taskId !== report.taskId) return
+    if (report.fingerprint === undefined) {
+      this.#failed.add()
+      log.warn('persist failed', { fileId, path: attempt.path, error: report.error })
+      this.#later(fileId, runtime.monotonic())
+      this.#release(fileId, attempt)
+      return
+    }
+    try {
+      await this.#book(fileId, attempt, report.fingerprint)
+      this.#retries.delete(fileId)
+      this.#done.add()
+    } catch (error) {
+      this.#failed.add()
+      log.warn('persisted, but not booked', { fileId, path: attempt.path, error })
+      this.#later(fileId, runtime.monotonic())
+      throw error
+    } finally {
+      this.#release(fileId, attempt)
+      this.kick()
+    }
+  }
+
+  /** The bytes are in the store under the path of the dispatch: follow what happened to the file meanwhile. */
+  #book(fileId: FileId, attempt: Attempt, fingerprint: string): Promise<void> {
+    const { namespace, locks, stores } = this.#modules
+    return locks.exclusive([attempt.path], async () => {
+      const now = namespace.inodeById(fileId)
+      const written = namespace.resolve(attempt.path)
+      const store = await stores.get(written.mount)
+      if (now === undefined) {
+        // Deleted meanwhile. Another file of that name is not in the store yet: its own persist waits for this one.
+        const other = namespace.inode(attempt.path)
+        if (other?.record.persistence !== 'PERSISTED') await ignoreAbsent(store.delete(written.path))
+        return
+      }
+      if (now.path !== attempt.path) {
+        const target = namespace.resolve(now.path)
+        if (target.mount.mountId !== written.mount.mountId) {
+          throw new AlluxioError('CONFLICT', `${attempt.path} moved to another mount while it was persisted`)
+        }
+        const folder = target.path.slice(0, Math.max(0, target.path.lastIndexOf('/')))
+        if (folder !== '') await store.mkdir(folder)
+        await store.rename(written.path, target.path)
+        // A rename may change what the fingerprint is made of.
+        await namespace.persisted(fileId, (await store.status(target.path)).fingerprint)
+        return
+      }
+      await namespace.persisted(fileId, fingerprint)
+    })
+  }
+
+  #later(fileId: FileId, now: number): void {
+    const attempts = (this.#retries.get(fileId)?.attempts ?? 0) + 1
+    const wait = 200 + backoffMs(this.#modules.runtime, attempts, 250, this.#options.maxIntervalMs)
+    this.#retries.set(fileId, { attempts, notBeforeMs: now + wait })
+  }
+
+  #expire(now: number): void {
+    for (const [fileId, attempt] of this.#underWay) {
+      if (now - attempt.sentMs > REPORT_TIMEOUT_MS) this.#release(fileId, attempt)
+    }
+  }
+
+  #release(fileId: FileId, attempt: Attempt): void {
+    if (this.#underWay.get(fileId) !== attempt) return
+    this.#underWay.delete(fileId)
+    this.#pathsUnderWay.delete(attempt.path)
+    this.#perWorker.set(attempt.workerId, (this.#perWorker.get(attempt.workerId) ?? 1) - 1)
+  }
+}
+
+async function ignoreAbsent(work: Promise<void>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (!isAlluxioError(error, 'NOT_FOUND')) throw error
+  }
+}
