@@ -158,7 +158,7 @@ async function serve(
   const door: Component = {
     name: 'rpc',
     async start() {
-      const address = await rpc.listen(transport, `tcp://${config.get(o.MASTER_BIND_HOST)}:${rpcPort}`)
+      const { address } = await rpc.listen(transport, `tcp://${config.get(o.MASTER_BIND_HOST)}:${rpcPort}`)
       rpcPort = Number(address.slice(address.lastIndexOf(':') + 1))
     },
     stop: () => rpc.close(),

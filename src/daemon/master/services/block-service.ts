@@ -86,13 +86,11 @@ export class BlockService implements Service {
     return { mounts: [...namespace.mounts()], version: namespace.mountsVersion }
   }
 
-  readonly commands: Service['commands'] = async function* (
-    this: BlockService,
-    { session },
-    call,
-  ): AsyncGenerator<DownloadItem<WorkerCommand>> {
-    for await (const item of this.#modules.workers.commands(session, call.signal)) yield { item }
-  }.bind(this)
+  readonly commands: Service['commands'] = ({ session }, call) => this.#commands(session, call.signal)
+
+  async *#commands(session: number, signal: AbortSignal): AsyncGenerator<DownloadItem<WorkerCommand>> {
+    for await (const item of this.#modules.workers.commands(session, signal)) yield { item }
+  }
 
   readonly taskDone: Service['taskDone'] = async ({ session, ...report }) => {
     this.#modules.workers.bySession(session)

@@ -162,7 +162,10 @@ export class Persistence implements Component {
       const id = blockIdOf(fileId, index)
       const locations = places(id, addresses)
       // A block that nobody holds now may come back with its worker.
-      if (locations.length === 0) return this.#later(fileId, now)
+      if (locations.length === 0) {
+        this.#later(fileId, now)
+        return
+      }
       for (const { workerId } of locations) held.set(workerId, (held.get(workerId) ?? 0) + 1)
       blocks.push({ id, length: blockLength(record.length, record.blockSizeBytes, index), locations })
     }
