@@ -3,7 +3,7 @@
  * `memory.ts` (simulation: committed and flushed are told apart, a crash reverts to what was flushed).
  *
  * Reads see every batch that was handed to `commit`, durable or not, at once: the engine plans against the store plus the
- * pending batches. A reply that depends on a read of a pending batch must wait for `durable()`.
+ * pending batches. A reply that depends on a read of a pending batch must wait for `durable()`; `readBatch` tells.
  */
 export const TABLES = [
   'meta',
@@ -11,7 +11,9 @@ export const TABLES = [
   'edge',
   'counter',
   'ttl',
+  'pin',
   'persist',
+  'reclaim',
   'mount',
   'command',
   'block',
@@ -33,17 +35,55 @@ export interface RangeOptions {
   readonly limit?: number
 }
 
+export interface Row {
+  readonly key: Buffer
+  readonly value: Buffer
+}
+
 export interface RecordStore {
+  /** Made when the store was formatted; the same for every daemon of a cluster. */
+  readonly clusterId: string
+  /** Grows with every open. */
+  readonly epoch: number
+  /** Batch that changes handed in now belong to. Until it grows, buffers of the open batch may still be changed in place. */
+  readonly openBatch: number
+  /** Last batch that is durable. */
+  readonly durableBatch: number
+  /**
+   * Youngest batch that a `get` or `range` has read from since the caller last set it to 0: the reply may go out when
+   * `durableBatch` has reached it.
+   */
+  readBatch: number
+
   get(table: Table, key: Buffer): Buffer | undefined
   /** In ascending byte order of the keys; stable against later commits for the length of one synchronous loop. */
-  range(table: Table, options: RangeOptions): Iterable<{ readonly key: Buffer; readonly value: Buffer }>
+  range(table: Table, options: RangeOptions): Iterable<Row>
   /**
-   * Applies the changes as one atomic step, after every earlier batch. Resolves when they are durable; rejects only if the
-   * store is closed. A flush that fails or is late ends the process (`onFatal`), it is never retried.
+   * Adds the changes to the open batch, which is written as one atomic step after every earlier batch. Resolves when they are
+   * durable; rejects, with nothing applied, when the store is closed or (RESOURCE_EXHAUSTED) its disk is nearly full. A flush
+   * that fails or is late ends the process (`onFatal`), it is never retried. All commits of one batch share one promise.
    */
   commit(changes: readonly Change[]): Promise<void>
+  /** Why a commit would be refused now, if it would. */
+  refusal(): Error | undefined
+  /** `contribute` is asked for more changes each time a batch is sealed (what is summed up per batch). */
+  beforeSeal(contribute: (batch: number) => readonly Change[]): void
   /** Resolves when everything committed so far is durable. */
   durable(): Promise<void>
+  stats(): { readonly diskBytes: number; readonly entries: number }
+  close(): Promise<void>
+}
+
+/**
+ * What an implementation supplies under the group commit: reads of what was written, and one atomic write at a time.
+ */
+export interface Medium {
+  get(table: Table, key: Buffer): Buffer | undefined
+  range(table: Table, options: RangeOptions): Iterable<Row>
+  /** Resolves when the changes are durable; reads see them at that moment at the latest. Called one at a time. */
+  write(changes: readonly Change[]): Promise<void>
+  /** Bytes that may still be written before the disk is full; Infinity if unknown. */
+  freeBytes(): number
   stats(): { readonly diskBytes: number; readonly entries: number }
   close(): Promise<void>
 }
