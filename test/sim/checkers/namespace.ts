@@ -1,0 +1,28 @@
+/** K1: the namespace is linearizable, each root by itself; the reads after quiesce are part of the history. */
+import { LIN_ROOTS } from '../workload/client-driver.ts'
+import { describe, type Operation } from '../workload/history.ts'
+import { linearizable } from './linearizable.ts'
+import { namespaceKey, type Namespace, namespaceSteps } from './namespace-model.ts'
+import type { Checker } from './outcome.ts'
+
+const SEARCH_LIMIT = 200_000
+
+export const namespaceChecker: Checker = ({ history }) =>
+  LIN_ROOTS.flatMap((root) => {
+    const operations = history.operations.filter((operation) => isUnder(operation, root))
+    const initial: Namespace = new Map([[root, 'dir']])
+    const steps = namespaceSteps(operations, history.lengths)
+    const verdict = linearizable(steps, { initial, key: namespaceKey, limit: SEARCH_LIMIT })
+    if (verdict.kind !== 'illegal') return []
+    const evidence = ['stuck at:', ...verdict.stuck.map((step) => `  ${describe(step.operation)}`)]
+    const first = Math.min(...verdict.stuck.map((step) => step.calledAt))
+    const before = operations.filter(
+      (operation) => operation.calledAt < first && operation.ask.kind !== 'read',
+    )
+    evidence.push('before it:', ...before.slice(-40).map((operation) => `  ${describe(operation)}`))
+    return [{ checker: 'K1', message: `no order explains what clients saw under ${root}`, evidence }]
+  })
+
+function isUnder(operation: Operation, root: string): boolean {
+  return operation.ask.path === root || operation.ask.path.startsWith(`${root}/`)
+}

@@ -1,0 +1,133 @@
+/**
+ * What clients asked and were told, stamped at the client's edge. Stamps order calls and returns totally: one counter for
+ * the whole world. An operation whose outcome nobody can know (the client died, the call timed out) never returns.
+ */
+import { type ErrorCode, errorCode, isAlluxioError } from '../../../src/core/index.ts'
+
+export type Ask =
+  | { readonly kind: 'create'; readonly path: string; readonly tag: number; readonly overwrite: boolean }
+  | { readonly kind: 'complete'; readonly path: string; readonly tag: number }
+  /** The writer gave up, or died: the file of this tag may vanish at any later time. */
+  | { readonly kind: 'abandon'; readonly path: string; readonly tag: number }
+  /** The file of this tag has a TTL: the same. */
+  | { readonly kind: 'expire'; readonly path: string; readonly tag: number }
+  | { readonly kind: 'mkdir'; readonly path: string }
+  | { readonly kind: 'delete'; readonly path: string; readonly recursive: boolean }
+  | { readonly kind: 'rename'; readonly path: string; readonly to: string }
+  | { readonly kind: 'stat'; readonly path: string }
+  | { readonly kind: 'list'; readonly path: string }
+  | { readonly kind: 'read'; readonly path: string; readonly offset: number; readonly length: number }
+  /** Free, pin, persist, setTtl: they ask only that the path is there. */
+  | { readonly kind: 'touch'; readonly path: string; readonly what: string }
+
+/** A file or directory as a client saw it. */
+export interface Seen {
+  readonly folder: boolean
+  readonly completed: boolean
+  readonly length: number
+}
+
+export type Told =
+  | { readonly kind: 'ok' }
+  | { readonly kind: 'seen'; readonly entry: Seen }
+  | { readonly kind: 'listed'; readonly entries: ReadonlyMap<string, Seen> }
+  /** `fileLength` as the open said; `wrong`: offset of the first wrong byte, or -1. */
+  | { readonly kind: 'bytes'; readonly fileLength: number; readonly count: number; readonly wrong: number }
+  | { readonly kind: 'error'; readonly code: ErrorCode; readonly message: string }
+
+export interface Operation {
+  readonly id: number
+  readonly client: string
+  readonly ask: Ask
+  readonly calledAt: number
+  readonly calledMs: number
+  /** Infinity: never returned, or returned with an outcome that says nothing. */
+  returnedAt: number
+  returnedMs: number
+  told: Told | undefined
+}
+
+/** Codes that say for certain that nothing was done, and why. After any other the operation may still take effect. */
+const CERTAIN: ReadonlySet<ErrorCode> = new Set([
+  'INVALID_ARGUMENT',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'NOT_A_DIRECTORY',
+  'IS_A_DIRECTORY',
+  'DIRECTORY_NOT_EMPTY',
+])
+
+export class History {
+  readonly operations: Operation[] = []
+  /** Length in bytes of each tag's file. */
+  readonly lengths = new Map<number, number>()
+  readonly #nowMs: () => number
+  #stamp = 0
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs
+  }
+
+  call(client: string, ask: Ask): Operation {
+    const operation: Operation = {
+      id: this.operations.length,
+      client,
+      ask,
+      calledAt: this.#stamp++,
+      calledMs: this.#nowMs(),
+      returnedAt: Number.POSITIVE_INFINITY,
+      returnedMs: Number.POSITIVE_INFINITY,
+      told: undefined,
+    }
+    this.operations.push(operation)
+    return operation
+  }
+
+  returned(operation: Operation, told: Told): void {
+    operation.told = told
+    operation.returnedMs = this.#nowMs()
+    if (told.kind !== 'error' || CERTAIN.has(told.code)) operation.returnedAt = this.#stamp++
+  }
+
+  /** Runs an operation and records what came of it. @throws what it threw */
+  async record<T>(client: string, ask: Ask, run: () => Promise<T>, told: (result: T) => Told): Promise<T> {
+    const operation = this.call(client, ask)
+    let result: T
+    try {
+      result = await run()
+    } catch (error) {
+      this.returned(operation, toldError(error))
+      throw error
+    }
+    this.returned(operation, told(result))
+    return result
+  }
+}
+
+export function toldError(error: unknown): Told {
+  const message = error instanceof Error ? error.message : String(error)
+  return { kind: 'error', code: errorCode(error), message: isAlluxioError(error) ? message : `foreign: ${message}` }
+}
+
+export function describe(operation: Operation): string {
+  const { kind, ...rest } = operation.ask
+  const told = operation.told
+  const result =
+    told === undefined
+      ? '?'
+      : told.kind === 'listed'
+        ? `{${[...told.entries].map(([name, seen]) => `${name}:${shortSeen(seen)}`).join(' ')}}`
+        : told.kind === 'seen'
+          ? shortSeen(told.entry)
+          : told.kind === 'error'
+            ? `${told.code} (${told.message.slice(0, 100)})`
+            : told.kind === 'bytes'
+              ? `${told.count} bytes of ${told.fileLength}${told.wrong < 0 ? '' : `, WRONG at ${told.wrong}`}`
+              : 'ok'
+  const end = operation.returnedMs === Number.POSITIVE_INFINITY ? '…' : operation.returnedMs.toFixed(1)
+  return `#${operation.id} ${operation.client} [${operation.calledMs.toFixed(1)}, ${end}] ${kind} ${Object.values(rest).join(' ')} -> ${result}`
+}
+
+function shortSeen(seen: Seen): string {
+  return seen.folder ? 'dir' : `${seen.completed ? 'file' : 'incomplete'}(${seen.length})`
+}
