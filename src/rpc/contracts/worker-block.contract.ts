@@ -51,7 +51,12 @@ export const WorkerBlock = contract({
       deadlineMs: 10_000,
       doc: 'The tier file of a sealed block, for a reader on the same host; counts as an access. NOT_FOUND when the block is not sealed here.',
       request: T.Object({ blockId: T.Number(), promote: T.Boolean() }),
-      response: T.Object({ path: T.String(), tier: T.String() }),
+      response: T.Object({
+        path: T.String(),
+        tier: T.String(),
+        /** Whether an unbroken seal may be believed (tiers in memory); else pages are verified when first read. */
+        trustSeal: T.Optional(T.Boolean()),
+      }),
     }),
     write: upload({
       id: 4,

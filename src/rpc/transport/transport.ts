@@ -9,7 +9,11 @@ export type Frames = readonly Uint8Array[]
 export interface Listener {
   /** Address that peers connect to, with the real port. */
   readonly address: string
-  /** Queues a message for a peer; unknown or gone peers drop it silently (ROUTER semantics). `sent` is called when the transport no longer needs the memory of the frames. */
+  /**
+   * Queues a message for a peer; unknown or gone peers drop it silently (ROUTER semantics). `sent` is called once, when
+   * the transport no longer needs the memory of the frames: over ZeroMQ that is known only after the garbage collector
+   * has seen the frames freed, so it is late and never to be waited for.
+   */
   send(peer: string, frames: Frames, sent?: () => void): void
   /** Frames queued for a peer and not yet taken by the transport, in bytes. */
   queuedBytes(peer: string): number
@@ -17,13 +21,26 @@ export interface Listener {
 }
 
 export interface Connection {
+  /** Queues a message; dropped while the connection is down. `sent` as for a listener. */
   send(frames: Frames, sent?: () => void): void
+  /** Gives the present session up and connects anew: nothing sent before is delivered after. Tells no `down`. */
+  reset(): void
   close(): Promise<void>
+}
+
+/** What becomes of a connection's sessions. Messages of one session arrive in order, or not at all. */
+export interface ConnectionEvents {
+  /** A session stands: what is sent from now on goes to one and the same peer. */
+  up?(): void
+  /** The session broke: whatever was sent in it may be lost, and the transport is connecting anew. */
+  down?(reason: string): void
+  /** Why no session stands yet, such as a refused connection or a peer of another protocol; for messages to people. */
+  trouble?(reason: string): void
 }
 
 export interface Transport {
   /** @throws UNAVAILABLE with reason ADDRESS_IN_USE, INVALID_ARGUMENT for a bad address. */
   listen(address: string, onMessage: (peer: string, frames: Uint8Array[]) => void): Promise<Listener>
   /** Connects in the background and reconnects for ever; messages may be lost when the peer goes away. */
-  connect(address: string, onMessage: (frames: Uint8Array[]) => void): Connection
+  connect(address: string, onMessage: (frames: Uint8Array[]) => void, events?: ConnectionEvents): Connection
 }
