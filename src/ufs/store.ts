@@ -23,7 +23,10 @@ export interface UfsCapabilities {
   readonly posix: boolean
   /** `space` knows real figures. */
   readonly space: boolean
-  /** Listings are in UTF-8 byte order of the names. */
+  /**
+   * Listings are in UTF-8 byte order of the names. An object store lists in the order of its keys, where a directory
+   * counts with its slash (`a-b` before `a/`), and says false.
+   */
   readonly orderedList: boolean
   /** Range size in bytes and number of ranges at once that read one large file fastest. */
   readonly bestRangeBytes: number
@@ -51,12 +54,16 @@ export interface UfsReadOptions {
   readonly length: number
   /** Fails with CONFLICT, reason SOURCE_CHANGED, when the object has another fingerprint. */
   readonly fingerprint?: string
+  /** Told once, before the first chunk, which version is being read, so that a broken read resumes in the same one. */
+  readonly onFingerprint?: (fingerprint: string) => void
   readonly signal?: AbortSignal
 }
 
 export interface UfsCreateOptions {
   /** Fails with ALREADY_EXISTS when the path exists (atomically where `conditionalCreate`). @default false: replaces */
   readonly ifAbsent?: boolean
+  /** Makes missing parents where `directories`; false: NOT_FOUND there. @default true */
+  readonly createParents?: boolean
   /** Expected length in bytes, if known: picks part sizes. */
   readonly sizeHint?: number
   readonly mode?: number

@@ -1,5 +1,12 @@
 /** Owns options and configuration layers; never touches a daemon's state. See `../options/` for the declarations. */
-export { Config, type ConfigInputs, type ConfigSource, editDistance, environmentName } from './config.ts'
+export {
+  Config,
+  type ConfigInputs,
+  type ConfigSource,
+  editDistance,
+  environment,
+  environmentName,
+} from './config.ts'
 export {
   declaredOptions,
   enumOption,
@@ -8,3 +15,4 @@ export {
   type OptionType,
   option,
 } from './option.ts'
+export { resolveSecret } from './reference.ts'

@@ -1,0 +1,22 @@
+/**
+ * Under-stores: the systems that keep the files for good (S3, local folders, …).
+ *
+ * Owns: the store interface, the registry from scheme to store, and the layers round a store (retry, timeout, limits, metrics,
+ * faults, secrets). Never decides what to cache, knows no namespace path and no mount table; a store sees only
+ * paths below its root. Read on in `store.ts` (the interface), `layers/index.ts` (the order of the layers and why) and
+ * `contract-suite/` (what every store must do).
+ */
+export { runUfsTests, type UfsTestResult, ufsTestNames } from './contract-suite/index.ts'
+export type { FaultOptions } from './layers/faults.ts'
+export { MemoryStore, type MemoryStoreOptions, MemoryTree, memoryFactory } from './memory/index.ts'
+export {
+  openStore,
+  type StoreModules,
+  type UfsFactory,
+  type UfsModules,
+  type UfsOptions,
+  ufsSchemes,
+} from './registry.ts'
+export { mountOptions } from './settings.ts'
+export type * from './store.ts'
+export { compareUtf8, parseUfsUri, redactUserInfo, type UfsUri } from './uri.ts'

@@ -1,0 +1,104 @@
+/** Which store serves a scheme, and how it is wrapped. */
+
+import { resolveSecret } from '../core/config/index.ts'
+import { AlluxioError, type Log, type Metrics, type Runtime, type Secret } from '../core/index.ts'
+import type { FaultOptions } from './layers/faults.ts'
+import { wrapStore } from './layers/index.ts'
+import { UfsMetrics } from './layers/metrics.ts'
+import { RetryPolicy } from './layers/retry-policy.ts'
+import { Redaction } from './layers/secrets.ts'
+import { layerSettings } from './settings.ts'
+import type { UnderStore } from './store.ts'
+import { parseUfsUri, type UfsUri } from './uri.ts'
+
+/** Options of a mount, as `alluxio.underfs.s3.endpoint` -> text. */
+export type UfsOptions = Readonly<Record<string, string>>
+
+/** What a store is handed besides its options. */
+export interface StoreModules {
+  readonly runtime: Runtime
+  readonly log: Log
+  /** For steps inside one call (parts of an upload); whole calls are retried by the layer round the store. */
+  readonly retry: RetryPolicy
+  /** Counts one request to the store's server, such as `HeadObject`. */
+  readonly onApiCall: (api: string) => void
+  /** Resolves `env:NAME` or `file:PATH` and keeps the value out of every error of this store. */
+  readonly secret: (key: string, text: string) => Secret
+}
+
+/** A kind of store. Third parties export one as `ufsFactory` from their module. */
+export interface UfsFactory {
+  readonly schemes: readonly string[]
+  open(uri: UfsUri, options: UfsOptions, modules: StoreModules): Promise<UnderStore>
+}
+
+export interface UfsModules {
+  readonly runtime: Runtime
+  readonly log: Log
+  /** Where calls, errors, bytes and latencies are counted. @default nowhere */
+  readonly metrics?: Metrics
+  /** Faults to inject, for tests and simulation. @default none */
+  readonly faults?: FaultOptions
+  /** More kinds of stores; they win over the built-in ones. */
+  readonly factories?: readonly UfsFactory[]
+}
+
+type Loader = () => Promise<UfsFactory>
+
+/** Loaded when first used: the S3 SDK alone costs a tenth of a second to import. */
+const BUILT_IN: Readonly<Record<string, Loader>> = {
+  file: async () => (await import('./local/index.ts')).localFactory,
+  s3: async () => (await import('./s3/index.ts')).s3Factory,
+  s3a: async () => (await import('./s3/index.ts')).s3Factory,
+  s3n: async () => (await import('./s3/index.ts')).s3Factory,
+}
+
+export function ufsSchemes(): string[] {
+  return Object.keys(BUILT_IN)
+}
+
+/**
+ * Opens the store that `uri` names, wrapped by the layers (retry, limits, metrics, timeout, faults, redaction).
+ * No call is made to it: a missing bucket or folder shows with the first operation.
+ * @throws INVALID_ARGUMENT for a malformed URI or option, or a scheme that nobody serves.
+ */
+export async function openStore(uri: string, options: UfsOptions, modules: UfsModules): Promise<UnderStore> {
+  const parsed = parseUfsUri(uri)
+  const factory = await factoryFor(parsed, modules.factories ?? [])
+  const settings = layerSettings(options)
+  const redaction = new Redaction()
+  const metrics = modules.metrics === undefined ? undefined : UfsMetrics.of(modules.metrics, parsed.text)
+  const retry = new RetryPolicy(settings.retry, {
+    runtime: modules.runtime,
+    log: modules.log,
+    onRetry: (operation) => metrics?.retried(operation),
+  })
+  const store = await factory.open(parsed, options, {
+    runtime: modules.runtime,
+    log: modules.log.child({ ufs: parsed.text }),
+    retry,
+    onApiCall: (api) => metrics?.called(api),
+    secret: (key, text) => redaction.hide(resolveSecret(key, text)),
+  })
+  return wrapStore(store, settings, {
+    runtime: modules.runtime,
+    retry,
+    redaction,
+    uri: parsed.text,
+    ...(metrics === undefined ? {} : { metrics }),
+    ...(modules.faults === undefined ? {} : { faults: modules.faults }),
+  })
+}
+
+async function factoryFor(uri: UfsUri, extra: readonly UfsFactory[]): Promise<UfsFactory> {
+  const given = extra.find((factory) => factory.schemes.includes(uri.scheme))
+  if (given !== undefined) return given
+  const load = Object.hasOwn(BUILT_IN, uri.scheme) ? BUILT_IN[uri.scheme] : undefined
+  if (load !== undefined) return load()
+  const known = [...Object.keys(BUILT_IN), ...extra.flatMap((factory) => factory.schemes)]
+  throw new AlluxioError(
+    'INVALID_ARGUMENT',
+    `no store serves "${uri.scheme}:" (in ${uri.text}): write one of ${known.map((s) => `${s}://`).join(', ')} or an absolute path`,
+    { reason: 'UNKNOWN_SCHEME', operation: 'ufs.open', details: { uri: uri.text, known } },
+  )
+}
