@@ -230,6 +230,11 @@ function readEnvironment(
   }
 }
 
+/** The process's environment, for what is no option of ours (NO_COLOR, TERM, credentials that a mount refers to). */
+export function environment(): Readonly<Record<string, string | undefined>> {
+  return process.env
+}
+
 export function environmentName(key: string): string {
   return key.toUpperCase().replace(/[.-]/g, '_')
 }
