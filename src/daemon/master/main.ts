@@ -166,7 +166,7 @@ async function serve(
   const supervisor: Supervisor = new Supervisor(
     [
       { name: 'metastore', start() {}, stop: () => store.close(), stopDeadlineMs: 30_000 },
-      { name: 'under-stores', start() {}, stop: () => stores.close() },
+      { name: 'under-stores', start: () => rootFolder(namespace, stores, log), stop: () => stores.close() },
       freer,
       persistence,
       ttl,
@@ -256,6 +256,17 @@ function serviceOf(reads: FsReads, mutations: FsMutations) {
     persist,
     mount,
     unmount,
+  }
+}
+
+/** The root under-store's folder is made if it is missing; a store that does not answer now may answer later. */
+async function rootFolder(namespace: Namespace, stores: UnderStores, log: Log): Promise<void> {
+  const { mount } = namespace.resolve('/')
+  try {
+    const store = await stores.get(mount)
+    if (store.capabilities.posix) await store.mkdir('')
+  } catch (error) {
+    log.warn('the root under-store does not answer', { uri: mount.uri, error })
   }
 }
 
