@@ -56,5 +56,6 @@ async function hunt(seconds: number): Promise<boolean> {
   return failed === 0
 }
 
-const good = values.seed === undefined ? await hunt(Number(values.seconds ?? 60)) : await replay(Number(values.seed))
+const good =
+  values.seed === undefined ? await hunt(Number(values.seconds ?? 60)) : await replay(Number(values.seed))
 process.exitCode = good ? 0 : 1

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { PLANTED } from './planted.ts'
-import { report, type RunResult, runSeed } from './run.ts'
+import { type RunResult, report, runSeed } from './run.ts'
 
 const SMOKE_MS = 30_000
 /** Seeds within which each planted defect must be found. */
@@ -49,11 +49,15 @@ describe('simulated clusters', () => {
     }
   }, 60_000)
 
-  test.each(PLANTED)('the checkers find the planted defect %s', async (planted) => {
-    for (let seed = 1; seed <= PLANTED_SEEDS; seed++) {
-      const { violations } = await runSeed(seed, { planted })
-      if (violations.length > 0) return
-    }
-    throw new Error(`${planted} was not found in ${PLANTED_SEEDS} seeds`)
-  }, 120_000)
+  test.each(PLANTED)(
+    'the checkers find the planted defect %s',
+    async (planted) => {
+      for (let seed = 1; seed <= PLANTED_SEEDS; seed++) {
+        const { violations } = await runSeed(seed, { planted })
+        if (violations.length > 0) return
+      }
+      throw new Error(`${planted} was not found in ${PLANTED_SEEDS} seeds`)
+    },
+    120_000,
+  )
 })

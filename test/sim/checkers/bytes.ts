@@ -1,6 +1,7 @@
 /** K6: a read gives the bytes that were written, or an error; never others, and never too few. */
-import { describe } from '../workload/history.ts'
+
 import { tagOf } from '../workload/content.ts'
+import { describe } from '../workload/history.ts'
 import type { Checker } from './outcome.ts'
 
 export const bytesChecker: Checker = ({ history, entries, objects }) => {
@@ -16,7 +17,8 @@ export const bytesChecker: Checker = ({ history, entries, objects }) => {
       evidence.push(`${path} after quiesce: wrong at byte ${read.wrong}`)
   for (const { path, bytes } of objects) {
     const length = history.lengths.get(tagOf(bytes.length))
-    if (length !== bytes.length) evidence.push(`under-store object ${path}: ${bytes.length} bytes, nobody wrote that`)
+    if (length !== bytes.length)
+      evidence.push(`under-store object ${path}: ${bytes.length} bytes, nobody wrote that`)
   }
   return evidence.length === 0 ? [] : [{ checker: 'K6', message: 'wrong bytes', evidence }]
 }

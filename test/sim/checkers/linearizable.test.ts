@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { History, type Ask, type Told } from '../workload/history.ts'
+import { type Ask, History, type Told } from '../workload/history.ts'
 import { linearizable } from './linearizable.ts'
-import { namespaceKey, type Namespace, namespaceSteps } from './namespace-model.ts'
+import { type Namespace, namespaceKey, namespaceSteps } from './namespace-model.ts'
 
 /** A history told as calls and returns in order: `+name` calls, `-name` returns. */
 function verdict(script: readonly string[], operations: Record<string, readonly [Ask, Told]>): string {
@@ -21,7 +21,11 @@ function verdict(script: readonly string[], operations: Record<string, readonly 
 }
 
 const OK: Told = { kind: 'ok' }
-const failed = (code: 'NOT_FOUND' | 'ALREADY_EXISTS' | 'UNAVAILABLE'): Told => ({ kind: 'error', code, message: '' })
+const failed = (code: 'NOT_FOUND' | 'ALREADY_EXISTS' | 'UNAVAILABLE'): Told => ({
+  kind: 'error',
+  code,
+  message: '',
+})
 const create = (path: string, tag: number): Ask => ({ kind: 'create', path, tag, overwrite: false })
 const complete = (path: string, tag: number): Ask => ({ kind: 'complete', path, tag })
 const stat = (path: string): Ask => ({ kind: 'stat', path })
@@ -49,7 +53,11 @@ describe('linearizable namespace', () => {
   })
 
   test('refuses going back and forth', () => {
-    const operations = { ...write, s: [stat('/r/a'), file(1)], t: [stat('/r/a'), failed('NOT_FOUND')] } as const
+    const operations = {
+      ...write,
+      s: [stat('/r/a'), file(1)],
+      t: [stat('/r/a'), failed('NOT_FOUND')],
+    } as const
     expect(verdict(['+c', '-c', '+f', '+s', '-s', '+t', '-t', '-f'], operations)).toBe('illegal')
   })
 

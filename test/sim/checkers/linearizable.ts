@@ -28,7 +28,10 @@ export interface SearchOptions<S> {
   readonly limit: number
 }
 
-export function linearizable<S, T extends Step<S>>(input: readonly T[], options: SearchOptions<S>): Verdict<T> {
+export function linearizable<S, T extends Step<S>>(
+  input: readonly T[],
+  options: SearchOptions<S>,
+): Verdict<T> {
   const steps = [...input].sort((a, b) => a.calledAt - b.calledAt)
   const search = new Search<S, T>(steps, options)
   const found = search.from(options.initial, 0)
@@ -90,7 +93,9 @@ class Search<S, T extends Step<S>> {
       bound = Math.min(bound, step.returnedAt)
     }
     const steps = this.#steps
-    return found.filter((i) => steps[i]!.calledAt < bound).sort((a, b) => steps[a]!.returnedAt - steps[b]!.returnedAt)
+    return found
+      .filter((i) => steps[i]!.calledAt < bound)
+      .sort((a, b) => steps[a]!.returnedAt - steps[b]!.returnedAt)
   }
 
   #take(index: number, state: S, first: number): boolean {

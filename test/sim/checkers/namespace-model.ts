@@ -75,7 +75,8 @@ export class NamespaceStep implements Step<Namespace> {
     const node = state.get(path)
     if (node === undefined) return false
     if (told.kind === 'seen') return this.#matches(node, told.entry)
-    if (told.kind === 'bytes') return node !== 'dir' && node > 0 && this.#lengths.get(node) === told.fileLength
+    if (told.kind === 'bytes')
+      return node !== 'dir' && node > 0 && this.#lengths.get(node) === told.fileLength
     if (told.kind !== 'listed' || node !== 'dir') return false
     const prefix = `${path}/`
     let count = 0
@@ -164,7 +165,9 @@ function rename(state: Namespace, ask: Extract<Ask, { kind: 'rename' }>): Namesp
 
 /** Whether an error that promises "nothing was done" could be the answer in this state. */
 function mayRefuse(state: Namespace, ask: Ask, code: string): boolean {
-  const node = 'path' in ask ? state.get(ask.path) : undefined
+  // A conflict has many causes (being written, pinned, not persisted); that nothing was done shows in what follows.
+  if (code === 'CONFLICT') return true
+  const node = state.get(ask.path)
   switch (ask.kind) {
     case 'stat':
     case 'list':
@@ -174,10 +177,12 @@ function mayRefuse(state: Namespace, ask: Ask, code: string): boolean {
       return node === undefined || (code === 'NOT_FOUND' ? false : node === 'dir' || node < 0)
     case 'create':
       return code === 'ALREADY_EXISTS' || code === 'IS_A_DIRECTORY'
-        ? node !== undefined && !(ask.overwrite && node !== 'dir')
+        ? node !== undefined && !(ask.overwrite && node !== 'dir' && node > 0)
         : !parentUsable(state, ask.path)
     case 'mkdir':
-      return code === 'ALREADY_EXISTS' ? node !== undefined : node !== undefined || !parentUsable(state, ask.path)
+      return code === 'ALREADY_EXISTS'
+        ? node !== undefined
+        : node !== undefined || !parentUsable(state, ask.path)
     case 'complete':
       return node !== -ask.tag
     case 'delete':

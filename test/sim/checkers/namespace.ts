@@ -2,7 +2,7 @@
 import { LIN_ROOTS } from '../workload/client-driver.ts'
 import { describe, type Operation } from '../workload/history.ts'
 import { linearizable } from './linearizable.ts'
-import { namespaceKey, type Namespace, namespaceSteps } from './namespace-model.ts'
+import { type Namespace, namespaceKey, namespaceSteps } from './namespace-model.ts'
 import type { Checker } from './outcome.ts'
 
 const SEARCH_LIMIT = 200_000

@@ -8,20 +8,20 @@ import type { Checker } from './outcome.ts'
 export const persistedChecker: Checker = ({ history, entries, objects, quiet }) => {
   if (!quiet) return []
   const evidence: string[] = []
-  const byPath = new Map(objects.map((object) => [object.path, object]))
-  for (const entry of entries) {
-    if (entry.folder || !entry.completed || entry.persistence !== 'PERSISTED') continue
-    const object = byPath.get(entry.path)
-    if (object === undefined) evidence.push(`${entry.path} is PERSISTED and not in the under-store`)
-    else if (object.bytes.length !== entry.length)
-      evidence.push(`${entry.path}: ${entry.length} bytes, its object has ${object.bytes.length}`)
-  }
   const excused = new Set<number>()
   for (const { ask, returnedAt } of history.operations)
     if ('tag' in ask && returnedAt === Infinity && ask.kind !== 'expire') excused.add(ask.tag)
   const unknownMoves = history.operations.some(
     ({ ask, returnedAt }) => (ask.kind === 'rename' || ask.kind === 'delete') && returnedAt === Infinity,
   )
+  const byPath = new Map(objects.map((object) => [object.path, object]))
+  for (const entry of entries) {
+    if (entry.folder || !entry.completed || entry.persistence !== 'PERSISTED' || unknownMoves) continue
+    const object = byPath.get(entry.path)
+    if (object === undefined) evidence.push(`${entry.path} is PERSISTED and not in the under-store`)
+    else if (object.bytes.length !== entry.length)
+      evidence.push(`${entry.path}: ${entry.length} bytes, its object has ${object.bytes.length}`)
+  }
   const files = new Map(entries.filter((entry) => !entry.folder).map((entry) => [entry.path, entry]))
   for (const { path, bytes } of objects) {
     const owner = files.get(path)

@@ -10,9 +10,13 @@ export const recoveryChecker: Checker = ({ kept, entries, cacheLost, quiet }) =>
     const promised = writeType === 'THROUGH' || writeType === 'CACHE_THROUGH' || !cacheLost
     if (entry === undefined) evidence.push(`${path} (${writeType}, ${length} bytes) is gone`)
     else if (!entry.completed || entry.length !== length)
-      evidence.push(`${path} (${writeType}): completed ${entry.completed}, ${entry.length} bytes instead of ${length}`)
+      evidence.push(
+        `${path} (${writeType}): completed ${entry.completed}, ${entry.length} bytes instead of ${length}`,
+      )
     else if (promised && (entry.read === undefined || 'error' in entry.read))
-      evidence.push(`${path} (${writeType}, ${entry.persistence}) cannot be read: ${JSON.stringify(entry.read)}`)
+      evidence.push(
+        `${path} (${writeType}, ${entry.persistence}) cannot be read: ${JSON.stringify(entry.read)}`,
+      )
   }
   return evidence.length === 0 ? [] : [{ checker: 'K2', message: 'acknowledged files are lost', evidence }]
 }

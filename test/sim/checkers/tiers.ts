@@ -14,5 +14,7 @@ export const tiersChecker: Checker = ({ tiers, quiet }) => {
       evidence.push(`${name}: ${tier.usedBytes} bytes of a quota of ${tier.capacityBytes}`)
     for (const file of tier.files) if (file.temporary) evidence.push(`${name}: ${file.path} is left over`)
   }
-  return evidence.length === 0 ? [] : [{ checker: 'K7', message: 'tiers do not account for their files', evidence }]
+  return evidence.length === 0
+    ? []
+    : [{ checker: 'K7', message: 'tiers do not account for their files', evidence }]
 }

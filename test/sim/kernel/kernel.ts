@@ -6,7 +6,7 @@
  * every promise chain that the event set going has come to rest. Nothing in a world does host I/O or reads a host clock, so
  * nothing else can wake a chain in between: the next thing to run is the next event of the heap, ordered by (time, number).
  */
-import { type Cancel, assert, type Runtime } from '../../../src/core/index.ts'
+import { assert, type Cancel, type Runtime } from '../../../src/core/index.ts'
 import { hostTurn } from './guard.ts'
 import { Rng } from './rng.ts'
 import type { Trace } from './trace.ts'

@@ -35,9 +35,7 @@ export class Trace {
 
   /** 16 hexadecimal digits. */
   get hash(): string {
-    return (
-      this.#high.toString(16).padStart(8, '0') + this.#low.toString(16).padStart(8, '0')
-    )
+    return this.#high.toString(16).padStart(8, '0') + this.#low.toString(16).padStart(8, '0')
   }
 
   get events(): number {

@@ -3,9 +3,10 @@
  * `FileSystem` and nothing else; when its process dies, whatever it awaited never comes back, and the next life of the
  * client goes on with what is left to do.
  */
+
+import type { FileStatus, FileSystem } from '../../../src/client/types.ts'
 import { sleep } from '../../../src/core/index.ts'
 import type { WriteType } from '../../../src/core/options/index.ts'
-import type { FileStatus, FileSystem } from '../../../src/client/types.ts'
 import type { SimNode } from '../kernel/kernel.ts'
 import type { Rng } from '../kernel/rng.ts'
 import { contentOf, firstWrongByte, lengthOf, MAX_TAGS, tagOf } from './content.ts'
@@ -160,7 +161,11 @@ export class ClientDriver {
     this.#workload.kept.push({ path, ...written, writeType })
   }
 
-  async #write(path: string, writeType: WriteType, overwrite: boolean): Promise<{ tag: number; length: number }> {
+  async #write(
+    path: string,
+    writeType: WriteType,
+    overwrite: boolean,
+  ): Promise<{ tag: number; length: number }> {
     const { tag, length } = this.#workload.newFile(this.#size())
     const chunk = this.#rng.pick([512, 4096, 100_000])
     const blockSizeBytes = this.#workload.options.blockSizeBytes
@@ -239,7 +244,10 @@ export class ClientDriver {
       for await (const status of this.#fs.list(path)) entries.set(status.name, seenOf(status))
       return entries
     }
-    return this.#history.record(this.name, { kind: 'list', path }, run, (entries) => ({ kind: 'listed', entries }))
+    return this.#history.record(this.name, { kind: 'list', path }, run, (entries) => ({
+      kind: 'listed',
+      entries,
+    }))
   }
 
   #rename(): Promise<unknown> {

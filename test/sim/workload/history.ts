@@ -55,6 +55,7 @@ const CERTAIN: ReadonlySet<ErrorCode> = new Set([
   'NOT_A_DIRECTORY',
   'IS_A_DIRECTORY',
   'DIRECTORY_NOT_EMPTY',
+  'CONFLICT',
 ])
 
 export class History {
@@ -106,7 +107,11 @@ export class History {
 
 export function toldError(error: unknown): Told {
   const message = error instanceof Error ? error.message : String(error)
-  return { kind: 'error', code: errorCode(error), message: isAlluxioError(error) ? message : `foreign: ${message}` }
+  return {
+    kind: 'error',
+    code: errorCode(error),
+    message: isAlluxioError(error) ? message : `foreign: ${message}`,
+  }
 }
 
 export function describe(operation: Operation): string {

@@ -69,6 +69,8 @@ export class Faults {
 
   #pause(): void {
     const { master, workers, clients } = this.#modules
-    this.#rng.pick([master, ...workers, ...clients]).pause(this.#rng.exponential(this.#options.processes.pauseMs))
+    this.#rng
+      .pick([master, ...workers, ...clients])
+      .pause(this.#rng.exponential(this.#options.processes.pauseMs))
   }
 }

@@ -2,12 +2,19 @@
  * The client that sets the world up and, when all faults are over, waits for rest and looks at everything. Its looks are
  * part of the history: what is there at the end must follow from what clients were told.
  */
-import { type Log, sleep } from '../../../src/core/index.ts'
+
 import type { FileStatus, FileSystem, WorkerStatus } from '../../../src/client/types.ts'
+import { type Log, sleep } from '../../../src/core/index.ts'
 import type { FinalEntry } from '../checkers/outcome.ts'
 import type { Kernel, SimNode } from '../kernel/kernel.ts'
 import type { SimOptions } from '../options.ts'
-import { ClientDriver, DIRECTORY_NAMES, FILE_NAMES, LIN_ROOTS, type Workload } from '../workload/client-driver.ts'
+import {
+  ClientDriver,
+  DIRECTORY_NAMES,
+  FILE_NAMES,
+  LIN_ROOTS,
+  type Workload,
+} from '../workload/client-driver.ts'
 import { toldError } from '../workload/history.ts'
 import type { SimNetwork } from './network.ts'
 import { connectClient } from './programs.ts'
@@ -97,7 +104,9 @@ export class Observer {
   async #pending(): Promise<readonly string[]> {
     try {
       const workers = await this.#open.admin.workers()
-      const lost = workers.filter(({ state }) => state !== 'LIVE').map(({ address }) => `${address.host} is lost`)
+      const lost = workers
+        .filter(({ state }) => state !== 'LIVE')
+        .map(({ address }) => `${address.host} is lost`)
       const waiting = (await this.#walk('/'))
         .filter(({ persistenceState }) => persistenceState === 'TO_BE_PERSISTED')
         .map(({ path }) => `${path} waits for its persist`)

@@ -2,8 +2,17 @@
  * An under-store as one process reaches it over a network: every call travels there, takes effect, and the answer travels
  * back. The request lives on when its caller dies; a failed call may have taken effect or not, and nobody can tell.
  */
-import { AlluxioError } from '../../../src/core/index.ts'
-import type { UfsCreateOptions, UfsPage, UfsReadOptions, UfsSpace, UfsStatus, UfsWriter, UnderStore } from '../../../src/ufs/store.ts'
+import { AlluxioError, type Log } from '../../../src/core/index.ts'
+import { openStore } from '../../../src/ufs/index.ts'
+import type {
+  UfsCreateOptions,
+  UfsPage,
+  UfsReadOptions,
+  UfsSpace,
+  UfsStatus,
+  UfsWriter,
+  UnderStore,
+} from '../../../src/ufs/store.ts'
 import type { SimNode } from '../kernel/kernel.ts'
 import type { Rng } from '../kernel/rng.ts'
 import type { UfsOptions } from '../options.ts'
@@ -17,7 +26,13 @@ export interface StoreServer {
   faulty: boolean
 }
 
-export class RemoteStore implements UnderStore {
+/** The store as a daemon opens it: in the product's own layers (retry, timeout, …). */
+export function openRemoteStore(server: StoreServer, node: SimNode, log: Log): Promise<UnderStore> {
+  const factory = { schemes: ['mem'], open: async () => new RemoteStore(server, node) }
+  return openStore('mem://root', {}, { runtime: node.runtime, log, factories: [factory] })
+}
+
+class RemoteStore implements UnderStore {
   readonly #server: StoreServer
   readonly #node: SimNode
 
@@ -108,7 +123,8 @@ export class RemoteStore implements UnderStore {
 
   async #call<T>(what: string, signal: AbortSignal | undefined, effect: () => Promise<T>): Promise<T> {
     const { rng, options } = this.#server
-    const fate = this.#server.faulty && rng.chance(options.failure ?? 0) ? rng.pick(['before', 'after']) : 'none'
+    const fate =
+      this.#server.faulty && rng.chance(options.failure ?? 0) ? rng.pick(['before', 'after']) : 'none'
     if (!this.#node.alive) return new Promise(() => {})
     try {
       await this.#travel(undefined, signal)

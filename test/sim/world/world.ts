@@ -15,8 +15,8 @@ import { Faults } from './faults.ts'
 import { MasterHost, WorkerHost } from './hosts.ts'
 import { SimNetwork } from './network.ts'
 import { Observer } from './observer.ts'
-import { connectClient } from './programs.ts'
 import { SimProcess } from './process.ts'
+import { connectClient } from './programs.ts'
 import type { StoreServer } from './under-store.ts'
 
 export interface WorldModules {
@@ -95,7 +95,11 @@ export class World {
     faults.stop()
     this.#ufs.faulty = false
     this.#network.heal()
-    for (const process of [this.#master.process, ...this.#workers.map((worker) => worker.process), ...this.#clients])
+    for (const process of [
+      this.#master.process,
+      ...this.#workers.map((worker) => worker.process),
+      ...this.#clients,
+    ])
       process.start()
     const seen = await observer.quiesce(LIVENESS_MS, () => this.#idle())
     return {
@@ -123,7 +127,11 @@ export class World {
         clockSkewMs: 0,
         program: async (node) => {
           if ((this.#left[index] ?? 0) <= 0) return
-          const plain = await connectClient(node, { network: this.#network, log: this.#logOf(node), options: this.options })
+          const plain = await connectClient(node, {
+            network: this.#network,
+            log: this.#logOf(node),
+            options: this.options,
+          })
           const fs = this.#modules.plant.client(plain)
           const rng = this.#kernel.rng(`${node.name}#${this.#kernel.events}`)
           const driver = new ClientDriver({ fs, node, workload: this.#workload, rng })
@@ -134,7 +142,7 @@ export class World {
             ended = true
           }
           node.onDeath(end)
-          await driver.run(() => (this.#left[index]!-- > 0))
+          await driver.run(() => this.#left[index]!-- > 0)
           end()
         },
       },
