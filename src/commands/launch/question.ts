@@ -1,0 +1,16 @@
+/** A question to the person at the terminal. */
+import { createInterface } from 'node:readline'
+import type { Invocation } from '../command.ts'
+
+/** The answer, trimmed; '' at the end of input. */
+export function ask({ talk }: Pick<Invocation, 'talk'>, question: string): Promise<string> {
+  talk(question)
+  const lines = createInterface({ input: process.stdin, terminal: false })
+  return new Promise((resolve) => {
+    lines.once('line', (line) => {
+      lines.close()
+      resolve(line.trim())
+    })
+    lines.once('close', () => resolve(''))
+  })
+}
