@@ -169,6 +169,8 @@ export interface FileSystem extends AsyncDisposable {
   list(path: string, options?: ListOptions): AsyncIterable<FileStatus>
   open(path: string, options?: OpenOptions): Promise<FileReader>
   create(path: string, options?: CreateOptions): Promise<FileWriter>
+  /** A complete empty file in one durable step: what `create` and `close` do in two. */
+  createEmpty(path: string, options?: CreateOptions): Promise<FileStatus>
   mkdir(
     path: string,
     options?: {

@@ -43,7 +43,9 @@ export class BlockReport {
   }
 }
 
-export function encodePlaces(places: readonly Pick<BlockPlace, 'tier'>[] & readonly { readonly id: number }[]): Buffer {
+export function encodePlaces(
+  places: readonly Pick<BlockPlace, 'tier'>[] & readonly { readonly id: number }[],
+): Buffer {
   const bytes = Buffer.allocUnsafe(places.length * 9)
   let offset = 0
   for (const { id, tier } of places) {

@@ -42,9 +42,7 @@ export function blockService(modules: BlockServiceModules): Handlers<typeof Work
     readAt(request, call) {
       if (request.length > SHORT_BYTES) throw tooLong('readAt', request.length)
       const bytes = store.readAt(storeRead(mounts, request, call))
-      return bytes instanceof Promise
-        ? bytes.then((read) => reply(metrics, read))
-        : reply(metrics, bytes)
+      return bytes instanceof Promise ? bytes.then((read) => reply(metrics, read)) : reply(metrics, bytes)
     },
 
     localPath(request) {

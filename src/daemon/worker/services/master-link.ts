@@ -2,6 +2,8 @@
  * The worker's side of its bond with the master: it registers with all its blocks, tells in heartbeats what changed, and
  * listens for commands. A master that does not answer, or that has forgotten this worker, is registered with anew.
  */
+
+import type { BlockId } from '../../../core/index.ts'
 import {
   AlluxioError,
   backoffMs,
@@ -10,7 +12,6 @@ import {
   type Runtime,
   sleep,
 } from '../../../core/index.ts'
-import type { BlockId } from '../../../core/index.ts'
 import type { Client } from '../../../rpc/contract.ts'
 import type { MasterBlock } from '../../../rpc/contracts/index.ts'
 import type { BlockStore } from '../../../store/index.ts'
@@ -140,7 +141,10 @@ export class MasterLink {
         return await this.#register(signal)
       } catch (error) {
         signal.throwIfAborted()
-        if (isAlluxioError(error) && (error.reason === 'FOREIGN_CLUSTER' || error.code === 'PERMISSION_DENIED')) {
+        if (
+          isAlluxioError(error) &&
+          (error.reason === 'FOREIGN_CLUSTER' || error.code === 'PERMISSION_DENIED')
+        ) {
           throw error
         }
         if (attempt % 10 === 0) log.warn('not registered with the master yet', { error, attempt })
@@ -154,7 +158,14 @@ export class MasterLink {
     const { rpc, web } = ports()
     const { uuid, clusterId } = this.#identity
     const accepted = await master.register(
-      { uuid, clusterId, host: this.#options.host, rpcPort: rpc, webPort: web, tiers: tierUsage(store.usage()) },
+      {
+        uuid,
+        clusterId,
+        host: this.#options.host,
+        rpcPort: rpc,
+        webPort: web,
+        tiers: tierUsage(store.usage()),
+      },
       { signal },
     )
     await this.#adopt(accepted.clusterId)

@@ -2,13 +2,26 @@
  * Writes a completed file of cached blocks to its under-store, on the master's command. A repeat after a crash of either
  * daemon finds the object that the first attempt left and does not write it again.
  */
-import { AlluxioError, assert, type BlockId, type FileId, type Log, toAlluxioError } from '../../../core/index.ts'
+import {
+  AlluxioError,
+  assert,
+  type BlockId,
+  type FileId,
+  type Log,
+  toAlluxioError,
+} from '../../../core/index.ts'
 import type { Client, Infer } from '../../../rpc/contract.ts'
 import type { BlockInfo, MasterBlock, WorkerAddress, WorkerBlock } from '../../../rpc/contracts/index.ts'
 import type { BlockStore } from '../../../store/index.ts'
 import type { UnderStore } from '../../../ufs/store.ts'
 import type { MountTable } from './mount-table.ts'
-import { createWithParents, type FileAttributes, isFinishedCopy, sameBytes, statusIfAny } from './ufs-create.ts'
+import {
+  createWithParents,
+  type FileAttributes,
+  isFinishedCopy,
+  sameBytes,
+  statusIfAny,
+} from './ufs-create.ts'
 import type { WorkerMetrics } from './worker.metrics.ts'
 
 export type Command = Infer<(typeof MasterBlock)['methods']['commands']['item']>
@@ -26,12 +39,19 @@ export interface PersistModules {
 }
 
 /** Fingerprint of the object that now holds the file. */
-export async function persistFile(modules: PersistModules, command: Command, signal: AbortSignal): Promise<string> {
+export async function persistFile(
+  modules: PersistModules,
+  command: Command,
+  signal: AbortSignal,
+): Promise<string> {
   const { target, fileId, blocks = [], workers = [] } = command
   assert(target !== undefined && fileId !== undefined, 'a PERSIST command names its file and target')
   const length = blocks.reduce((sum, block) => sum + block.length, 0)
   if (length !== target.length) {
-    throw new AlluxioError('DATA_LOSS', `file ${fileId} has ${target.length} bytes, its known blocks ${length}`)
+    throw new AlluxioError(
+      'DATA_LOSS',
+      `file ${fileId} has ${target.length} bytes, its known blocks ${length}`,
+    )
   }
   const file: FileAttributes = {
     fileId,
@@ -61,7 +81,10 @@ async function finishedBefore(
   const found = await statusIfAny(store, path, signal)
   if (found === undefined) return
   const same = () =>
-    sameBytes(store.open(path, { offset: 0, length: file.length, fingerprint: found.fingerprint, signal }), bytes())
+    sameBytes(
+      store.open(path, { offset: 0, length: file.length, fingerprint: found.fingerprint, signal }),
+      bytes(),
+    )
   return (await isFinishedCopy(found, file, same)) ? found.fingerprint : undefined
 }
 
@@ -124,7 +147,8 @@ type BlockSource = (offset: number, signal: AbortSignal) => AsyncIterable<Uint8A
 
 function sourcesOf(modules: PersistModules, block: Block, workers: readonly Address[]): BlockSource[] {
   const others = workers.filter(
-    (worker) => worker.id !== modules.workerId() && block.locations.some(({ workerId }) => workerId === worker.id),
+    (worker) =>
+      worker.id !== modules.workerId() && block.locations.some(({ workerId }) => workerId === worker.id),
   )
   const sources = others.map(
     (address): BlockSource =>

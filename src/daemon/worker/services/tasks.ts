@@ -22,9 +22,16 @@ export interface TasksModules extends PersistModules {
   readonly log: Log
 }
 
-/** Files persisted and blocks loaded at once: enough to overlap latencies, few enough to leave room for reads. */
-const PARALLEL_TASKS = 4
+/** Small files at once, to overlap the latencies of a remote store, and bytes at once, to leave room for reads. */
+const PARALLEL_TASKS = 32
+const PARALLEL_BYTES = 256 * 2 ** 20
 const REPORT_RETRY_MS = 1_000
+
+interface Task {
+  /** Replaced when the master asks again; the report names the latest task id. */
+  command: Command
+  readonly bytes: number
+}
 
 interface Outcome {
   readonly fingerprint?: string
@@ -37,10 +44,11 @@ export class Tasks {
   readonly stopDeadlineMs = 10_000
   readonly #modules: TasksModules
   readonly #abort = new AbortController()
-  readonly #waiting: Command[] = []
-  /** By task id: the master repeats a command that it does not know to have arrived. */
-  readonly #known = new Set<number>()
+  readonly #waiting: Task[] = []
+  /** Files being persisted or waiting for it: a master that restarted asks again, under another task id. */
+  readonly #persists = new Map<number, Task>()
   readonly #running = new Set<Promise<void>>()
+  #runningBytes = 0
 
   constructor(modules: TasksModules) {
     this.#modules = modules
@@ -59,9 +67,16 @@ export class Tasks {
       this.#now(command)
       return
     }
-    if (this.#known.has(command.taskId) || this.#abort.signal.aborted) return
-    this.#known.add(command.taskId)
-    this.#waiting.push(command)
+    if (this.#abort.signal.aborted) return
+    const fileId = command.kind === 'PERSIST' ? command.fileId : undefined
+    const known = fileId === undefined ? undefined : this.#persists.get(fileId)
+    if (known !== undefined) {
+      known.command = command
+      return
+    }
+    const task = { command, bytes: command.blocks?.reduce((sum, { length }) => sum + length, 0) ?? 0 }
+    if (fileId !== undefined) this.#persists.set(fileId, task)
+    this.#waiting.push(task)
     this.#next()
   }
 
@@ -80,11 +95,14 @@ export class Tasks {
 
   #next(): void {
     while (this.#running.size < PARALLEL_TASKS) {
-      const command = this.#waiting.shift()
-      if (command === undefined) return
-      const running: Promise<void> = this.#run(command).finally(() => {
+      const task = this.#waiting[0]
+      if (task === undefined) return
+      if (this.#running.size > 0 && this.#runningBytes + task.bytes > PARALLEL_BYTES) return
+      this.#waiting.shift()
+      this.#runningBytes += task.bytes
+      const running: Promise<void> = this.#run(task).finally(() => {
         this.#running.delete(running)
-        this.#known.delete(command.taskId)
+        this.#runningBytes -= task.bytes
         this.#next()
       })
       this.#running.add(running)
@@ -92,8 +110,9 @@ export class Tasks {
   }
 
   /** Never rejects: how a task fails is told to the master. */
-  async #run(command: Command): Promise<void> {
+  async #run(task: Task): Promise<void> {
     const { log } = this.#modules
+    const { command } = task
     const { signal } = this.#abort
     let outcome: Outcome
     try {
@@ -107,20 +126,21 @@ export class Tasks {
       outcome = { error: message, errorCode: code }
       log.warn('task failed', { kind: command.kind, taskId: command.taskId, fileId: command.fileId, error })
     }
-    await this.#report(command, outcome, signal)
+    await this.#report(task, outcome, signal)
+    if (command.kind === 'PERSIST') this.#persists.delete(command.fileId ?? 0)
   }
 
-  async #report(command: Command, outcome: Outcome, signal: AbortSignal): Promise<void> {
+  async #report(task: Task, outcome: Outcome, signal: AbortSignal): Promise<void> {
     const { master, session, runtime, log } = this.#modules
     while (!signal.aborted) {
       try {
-        const { taskId, fileId = 0 } = command
+        const { taskId, fileId = 0 } = task.command
         await master.taskDone({ session: session(), taskId, fileId, ...outcome }, { signal })
         return
       } catch (error) {
         // NOT_FOUND: the task was given up or is known to be done. CONFLICT: asked again with the next session.
         if (isAlluxioError(error, 'NOT_FOUND') || signal.aborted) return
-        log.debug('end of task not reported yet', { taskId: command.taskId, error })
+        log.debug('end of task not reported yet', { taskId: task.command.taskId, error })
         await sleep(runtime, REPORT_RETRY_MS, signal).catch(() => {})
       }
     }
@@ -132,7 +152,11 @@ export class Tasks {
     for (const block of blocks) {
       const request = { blockId: block.id as BlockId, blockLength: block.length, promote: false, signal }
       if (target === undefined) await store.load(request)
-      else await store.load({ ...request, ...rangesOf(mounts, target, blockIndex(request.blockId) * blockSizeBytes) })
+      else
+        await store.load({
+          ...request,
+          ...rangesOf(mounts, target, blockIndex(request.blockId) * blockSizeBytes),
+        })
     }
     return {}
   }

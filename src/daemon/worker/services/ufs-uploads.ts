@@ -211,5 +211,13 @@ class Upload {
 }
 
 function wholeBlock(blockId: BlockId, length: number) {
-  return { blockId, blockLength: length, offset: 0, length, cache: true, promote: false, sequential: true } as const
+  return {
+    blockId,
+    blockLength: length,
+    offset: 0,
+    length,
+    cache: true,
+    promote: false,
+    sequential: true,
+  } as const
 }

@@ -1,0 +1,15 @@
+/** The cluster's state as operators ask for it. */
+import type { Client } from '../rpc/contract.ts'
+import type { MasterAdmin } from '../rpc/contracts/index.ts'
+import type { Admin } from './types.ts'
+
+export function adminOf(master: Client<typeof MasterAdmin>): Admin {
+  return {
+    info: () => master.info({}),
+    workers: async () => (await master.workers({})).workers,
+    ufs: async () => (await master.ufs({})).mounts,
+    metrics: async () => (await master.metrics({})).values,
+    blockInfo: (blockId) => master.blockInfo({ blockId }),
+    configuration: async () => (await master.configuration({})).values,
+  }
+}

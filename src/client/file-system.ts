@@ -1,0 +1,329 @@
+/** The file system as programs hold it: metadata calls to the master, readers and writers over workers. */
+import { AlluxioError, canonicalPath, isAlluxioError, type Log, type Runtime } from '../core/index.ts'
+import type { LocationPolicy, ReadType, WriteType } from '../core/options/index.ts'
+import type { Client, Infer } from '../rpc/contract.ts'
+import type { MasterFs } from '../rpc/contracts/index.ts'
+import { BlockReads } from './block-reads.ts'
+import { BlockFileReader } from './file-reader.ts'
+import { statusOfEntry } from './file-status.ts'
+import { BlockedFileWriter } from './file-writer.ts'
+import { listEntries } from './listing.ts'
+import type { LocalBlocks } from './local-block.ts'
+import { OpenFile } from './open-file.ts'
+import { ReadTallies } from './read-tally.ts'
+import type { TierFiles } from './tier-files.ts'
+import type {
+  Admin,
+  AttributeChanges,
+  BlockPlace,
+  ContentSummary,
+  CreateOptions,
+  FileReader,
+  FileStatus,
+  FileSystem,
+  FileWriter,
+  ListOptions,
+  MountPoint,
+  OpenOptions,
+} from './types.ts'
+import type { UfsDoor } from './ufs-door.ts'
+import type { Workers } from './workers.ts'
+
+export interface ClientOptions {
+  readonly readType: ReadType
+  readonly writeType: WriteType
+  readonly writePolicy: LocationPolicy
+  readonly ufsReadPolicy: LocationPolicy
+  readonly blockSizeBytes: number
+  /** Age in milliseconds above which metadata is checked against the under-store. */
+  readonly syncIntervalMs: number
+  /** How long bytes whose workers are away are waited for. */
+  readonly retryMs: number
+}
+
+export interface ClientModules {
+  readonly fs: Client<typeof MasterFs>
+  readonly admin: Admin
+  readonly workers: Workers
+  readonly tierFiles: TierFiles
+  readonly locals: LocalBlocks
+  readonly ufs: UfsDoor
+  readonly runtime: Runtime
+  readonly log: Log
+  /** Ends all connections. */
+  readonly disconnect: () => Promise<void>
+}
+
+type CreateRequest = Infer<(typeof MasterFs)['methods']['create']['request']>
+type Created = Infer<(typeof MasterFs)['methods']['create']['response']>
+
+/** Files of one call to `blocks`. */
+const BLOCKS_PER_CALL = 1000
+
+export class ClusterFileSystem implements FileSystem {
+  readonly admin: Admin
+  readonly #options: ClientOptions
+  readonly #modules: ClientModules
+  readonly #fs: Client<typeof MasterFs>
+  #closing: Promise<void> | undefined
+
+  constructor(options: ClientOptions, modules: ClientModules) {
+    this.#options = options
+    this.#modules = modules
+    this.#fs = modules.fs
+    this.admin = modules.admin
+  }
+
+  async getStatus(
+    given: string,
+    options: { readonly syncIntervalMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<FileStatus> {
+    const path = canonicalPath(given)
+    const { entry } = await this.#fs.getStatus(this.#synced(path, options.syncIntervalMs), signalOf(options))
+    return statusOfEntry(path, entry)
+  }
+
+  async exists(path: string): Promise<boolean> {
+    try {
+      await this.getStatus(path)
+      return true
+    } catch (error) {
+      if (isAlluxioError(error, 'NOT_FOUND') || isAlluxioError(error, 'NOT_A_DIRECTORY')) return false
+      throw error
+    }
+  }
+
+  list(path: string, options: ListOptions = {}): AsyncIterable<FileStatus> {
+    const { syncIntervalMs = this.#options.syncIntervalMs } = options
+    const synced = syncIntervalMs < 0 ? options : { ...options, syncIntervalMs }
+    return listEntries(this.#fs, canonicalPath(path), synced)
+  }
+
+  async open(path: string, options: OpenOptions = {}): Promise<FileReader> {
+    const { fs: _, ...modules } = this.#modules
+    const { readType = this.#options.readType, policy = this.#options.ufsReadPolicy, signal } = options
+    const syncIntervalMs = this.#syncInterval(options.syncIntervalMs)
+    const file = await OpenFile.open(
+      canonicalPath(path),
+      {
+        readType,
+        ...(syncIntervalMs === undefined ? {} : { syncIntervalMs }),
+        ...(signal === undefined ? {} : { signal }),
+      },
+      this.#modules,
+    )
+    const tallies = new ReadTallies()
+    const reads = new BlockReads({ policy, retryMs: this.#options.retryMs }, file, tallies, signal, modules)
+    return new BlockFileReader(file, { ...modules, reads, tallies })
+  }
+
+  async create(path: string, options: CreateOptions = {}): Promise<FileWriter> {
+    const { writeType = this.#options.writeType, policy = this.#options.writePolicy, signal } = options
+    const created = await this.#create(canonicalPath(path), options, writeType, false)
+    const status = statusOfEntry(canonicalPath(path), created.entry)
+    const { runtime, log, fs, workers, tierFiles } = this.#modules
+    const writer = new BlockedFileWriter(
+      { status, source: created.source, writeType, policy, signal },
+      {
+        runtime,
+        log,
+        fs,
+        workers,
+        tierFiles,
+        shortCircuit: workers.options.shortCircuit,
+        commandId: () => this.#commandId(),
+      },
+    )
+    if (created.source === undefined && writeType !== 'MUST_CACHE') {
+      const error = nothingWritable(status.path, writeType)
+      await writer.abort(error)
+      throw error
+    }
+    return writer
+  }
+
+  async createEmpty(path: string, options: CreateOptions = {}): Promise<FileStatus> {
+    const { writeType = this.#options.writeType } = options
+    // The through types promise an object in the under-store, which a worker has to make.
+    if (writeType === 'CACHE_THROUGH' || writeType === 'THROUGH') {
+      return (await this.create(path, options)).close()
+    }
+    const created = await this.#create(canonicalPath(path), options, writeType, true)
+    return statusOfEntry(canonicalPath(path), created.entry)
+  }
+
+  #create(path: string, options: CreateOptions, writeType: WriteType, complete: boolean): Promise<Created> {
+    const { blockSizeBytes = this.#options.blockSizeBytes, recursive = true, overwrite = false } = options
+    const { mode, ttlMs, ttlAction, replicationMin, replicationMax } = options
+    const request: CreateRequest = {
+      path,
+      commandId: this.#commandId(),
+      blockSizeBytes,
+      recursive,
+      overwrite,
+      writeType,
+      ...defined({ mode, ttlMs, ttlAction, replicationMin, replicationMax }),
+      ...(complete ? { complete } : {}),
+    }
+    return this.#fs.create(request, signalOf(options))
+  }
+
+  async mkdir(given: string, options: Parameters<FileSystem['mkdir']>[1] = {}): Promise<FileStatus> {
+    const path = canonicalPath(given)
+    const { recursive = true, allowExists = false, writeType = this.#options.writeType } = options
+    const { mode, ttlMs, ttlAction } = options
+    const { entry } = await this.#fs.mkdir({
+      path,
+      commandId: this.#commandId(),
+      recursive,
+      allowExists,
+      writeType,
+      ...defined({ mode, ttlMs, ttlAction }),
+    })
+    return statusOfEntry(path, entry)
+  }
+
+  async rename(src: string, dst: string): Promise<void> {
+    await this.#fs.rename({
+      src: canonicalPath(src),
+      dst: canonicalPath(dst),
+      commandId: this.#commandId(),
+    })
+  }
+
+  async delete(path: string, options: Parameters<FileSystem['delete']>[1] = {}): Promise<void> {
+    const { recursive = false, alluxioOnly = false, unchecked = false, deleteMountPoint } = options
+    await this.#fs.delete({
+      path: canonicalPath(path),
+      commandId: this.#commandId(),
+      recursive,
+      alluxioOnly,
+      unchecked,
+      ...defined({ deleteMountPoint }),
+    })
+  }
+
+  async free(
+    path: string,
+    options: { readonly recursive?: boolean; readonly forced?: boolean } = {},
+  ): Promise<{ files: number; bytes: number }> {
+    const { recursive = false, forced = false } = options
+    const { files, bytes } = await this.#fs.free({ path: canonicalPath(path), recursive, forced })
+    return { files, bytes }
+  }
+
+  async setAttribute(path: string, changes: AttributeChanges): Promise<void> {
+    const { recursive = false, media, xattr, ...rest } = changes
+    await this.#fs.setAttribute({
+      path: canonicalPath(path),
+      commandId: this.#commandId(),
+      recursive,
+      ...defined(rest),
+      ...(media === undefined ? {} : { media: [...media] }),
+      ...(xattr === undefined ? {} : { xattr: { ...xattr } }),
+    })
+  }
+
+  async contentSummary(path: string): Promise<ContentSummary> {
+    const { files, directories, bytes, cachedBytes, inMemoryBytes } = await this.#fs.contentSummary({
+      path: canonicalPath(path),
+    })
+    return { files, directories, bytes, cachedBytes, inMemoryBytes }
+  }
+
+  async blockPlaces(given: string): Promise<readonly BlockPlace[]> {
+    const path = canonicalPath(given)
+    const opened = await this.#fs.open({ path })
+    const { fileId, length, blockSizeBytes } = statusOfEntry(path, opened.entry)
+    const hosts = new Map(opened.workers.map(({ id, host }) => [id, host]))
+    const blocks = [...opened.blocks]
+    while (blocks.length * blockSizeBytes < length) {
+      const more = await this.#fs.blocks({ fileId, from: blocks.length, limit: BLOCKS_PER_CALL })
+      if (more.blocks.length === 0) break
+      for (const { id, host } of more.workers) hosts.set(id, host)
+      blocks.push(...more.blocks)
+    }
+    return blocks.map((block, index) => ({
+      blockId: block.id,
+      offset: index * blockSizeBytes,
+      length: block.length,
+      locations: block.locations.map(({ workerId, tier }) => ({
+        workerId,
+        tier,
+        host: hosts.get(workerId) ?? '',
+      })),
+    }))
+  }
+
+  async persist(path: string): Promise<boolean> {
+    const { queued } = await this.#fs.persist({ path: canonicalPath(path), commandId: this.#commandId() })
+    return queued
+  }
+
+  async mount(path: string, uri: string, options: Parameters<FileSystem['mount']>[2] = {}): Promise<void> {
+    await this.#fs.mount({
+      path: canonicalPath(path),
+      commandId: this.#commandId(),
+      uri,
+      readOnly: options.readOnly ?? false,
+      shared: options.shared ?? false,
+      options: { ...options.options },
+    })
+  }
+
+  async unmount(path: string): Promise<void> {
+    await this.#fs.unmount({ path: canonicalPath(path), commandId: this.#commandId() })
+  }
+
+  async mounts(): Promise<readonly MountPoint[]> {
+    return (await this.#fs.mounts({})).mounts
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([this.#modules.disconnect(), this.#modules.ufs.close()])
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #commandId(): Uint8Array {
+    return this.#modules.runtime.randomBytes(new Uint8Array(16))
+  }
+
+  #syncInterval(given: number | undefined): number | undefined {
+    const interval = given ?? this.#options.syncIntervalMs
+    return interval < 0 ? undefined : interval
+  }
+
+  #synced(path: string, given: number | undefined): { path: string; syncIntervalMs?: number } {
+    const syncIntervalMs = this.#syncInterval(given)
+    return syncIntervalMs === undefined ? { path } : { path, syncIntervalMs }
+  }
+}
+
+function signalOf(options: { readonly signal?: AbortSignal }): { signal: AbortSignal } | undefined {
+  return options.signal === undefined ? undefined : { signal: options.signal }
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** The fields that have a value: an absent optional field is not the same as an undefined one. */
+function defined<T extends object>(fields: T): Defined<T> {
+  const present: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(fields)) if (value !== undefined) present[key] = value
+  return present as Defined<T>
+}
+
+function nothingWritable(path: string, writeType: WriteType): AlluxioError {
+  return new AlluxioError(
+    'UNSUPPORTED',
+    `${path} cannot be written with ${writeType}: no writable under-store is mounted there; use MUST_CACHE or another path`,
+    { reason: 'NO_UNDER_STORE', details: { path } },
+  )
+}

@@ -1,0 +1,196 @@
+/** A file being written. Small files are kept until they are whole and go with one call; larger ones go as they come. */
+import { Writable } from 'node:stream'
+import { AlluxioError, errorCode, type Log, toAlluxioError } from '../core/index.ts'
+import type { LocationPolicy, WriteType } from '../core/options/index.ts'
+import type { Client } from '../rpc/contract.ts'
+import type { MasterFs } from '../rpc/contracts/index.ts'
+import { BlockStream, type BlockStreamModules, type WrittenFile } from './block-stream.ts'
+import { type EntryStatus, statusOfEntry } from './file-status.ts'
+import type { Source } from './open-file.ts'
+import type { FileStatus, FileWriter } from './types.ts'
+
+export interface NewFile {
+  readonly status: EntryStatus
+  readonly source: Source | undefined
+  readonly writeType: WriteType
+  readonly policy: LocationPolicy
+  readonly signal: AbortSignal | undefined
+}
+
+export interface FileWriterModules extends BlockStreamModules {
+  readonly fs: Client<typeof MasterFs>
+  readonly log: Log
+  readonly commandId: () => Uint8Array
+}
+
+/** Files up to this size go with one call. */
+const SMALL_BYTES = 2 ** 20
+const NO_BYTES = new Uint8Array(0)
+
+export class BlockedFileWriter implements FileWriter {
+  readonly path: string
+  readonly #file: NewFile
+  readonly #modules: FileWriterModules
+  readonly #smallBytes: number
+  #stream: BlockStream | undefined
+  /** The bytes so far, while they are few. */
+  readonly #small: Uint8Array[] = []
+  #written = 0
+  #last: Promise<void> | undefined
+  #state: 'open' | 'closing' | 'ended' = 'open'
+  #failure: unknown
+
+  constructor(file: NewFile, modules: FileWriterModules) {
+    this.#file = file
+    this.#modules = modules
+    this.path = file.status.path
+    this.#smallBytes = Math.min(SMALL_BYTES, file.status.blockSizeBytes)
+  }
+
+  get bytesWritten(): number {
+    return this.#written
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    const before = this.#last
+    const write = before === undefined ? this.#write(chunk) : before.then(() => this.#write(chunk))
+    const settled = () => {
+      if (this.#last === write) this.#last = undefined
+    }
+    this.#last = write
+    write.then(settled, settled)
+    return write
+  }
+
+  async #write(chunk: Uint8Array): Promise<void> {
+    this.#checkOpen()
+    try {
+      this.#file.signal?.throwIfAborted()
+      if (this.#stream === undefined) {
+        if (this.#written + chunk.length <= this.#smallBytes) {
+          this.#keep(chunk)
+          return
+        }
+        this.#stream = this.#openStream()
+        for (const bytes of this.#small.splice(0)) await this.#stream.append(bytes)
+      }
+      await this.#stream.append(chunk)
+      this.#written += chunk.length
+    } catch (error) {
+      this.#failure = error
+      throw error
+    }
+  }
+
+  #keep(chunk: Uint8Array): void {
+    if (chunk.length === 0) return
+    const copy = Buffer.allocUnsafeSlow(chunk.length)
+    copy.set(chunk)
+    this.#small.push(copy)
+    this.#written += chunk.length
+  }
+
+  #openStream(): BlockStream {
+    const { status, source, writeType, policy } = this.#file
+    const through = writeType === 'THROUGH' || writeType === 'CACHE_THROUGH'
+    return new BlockStream(
+      { status, source, cached: writeType !== 'THROUGH', through, policy },
+      this.#modules,
+    )
+  }
+
+  async close(): Promise<FileStatus> {
+    await this.#last?.catch(() => {})
+    if (this.#failure !== undefined && this.#state === 'open') await this.#takeBack(false)
+    this.#checkOpen()
+    this.#state = 'closing'
+    let completing = false
+    try {
+      const file = await this.#finish()
+      completing = true
+      const status = await this.#complete(file)
+      this.#state = 'ended'
+      return status
+    } catch (error) {
+      this.#failure = error
+      const code = errorCode(error)
+      // Whether the master has completed the file is not known then: a complete file must not be taken away.
+      const unknown = completing && (code === 'UNAVAILABLE' || code === 'TIMEOUT')
+      await this.#takeBack(unknown)
+      throw error
+    }
+  }
+
+  #finish(): Promise<WrittenFile> | WrittenFile {
+    if (this.#stream !== undefined) return this.#stream.finish()
+    const { writeType } = this.#file
+    const isEmpty = this.#written === 0
+    if (isEmpty && (writeType === 'MUST_CACHE' || writeType === 'ASYNC_THROUGH')) return { blocks: [] }
+    this.#stream = this.#openStream()
+    const [first = NO_BYTES, ...rest] = this.#small.splice(0)
+    return this.#stream.small(rest.length === 0 ? first : Buffer.concat([first, ...rest]))
+  }
+
+  async #complete({ blocks, fingerprint }: WrittenFile): Promise<FileStatus> {
+    const { status, writeType } = this.#file
+    const { fs, commandId } = this.#modules
+    const { entry } = await fs.complete({
+      path: this.path,
+      fileId: status.fileId,
+      commandId: commandId(),
+      length: this.#written,
+      blocks: blocks.map(({ id, workerId, tier }) => ({ id, workerId, tier })),
+      persistAsync: writeType === 'ASYNC_THROUGH',
+      ...(fingerprint === undefined ? {} : { fingerprint }),
+    })
+    return statusOfEntry(this.path, entry)
+  }
+
+  async abort(reason?: unknown): Promise<void> {
+    await this.#last?.catch(() => {})
+    if (this.#state === 'ended') return
+    this.#failure ??= reason ?? new AlluxioError('CANCELLED', `${this.path}: the writer gave up`)
+    await this.#takeBack(false)
+  }
+
+  /** Nothing of the file stays, as far as the cluster can be reached; what cannot be is found by its owners later. */
+  async #takeBack(mayBeComplete: boolean): Promise<void> {
+    this.#state = 'ended'
+    this.#small.length = 0
+    if (mayBeComplete) return
+    const { fs, log, commandId } = this.#modules
+    try {
+      await this.#stream?.abort()
+      const { path, fileId } = this.#file.status
+      const now = statusOfEntry(path, (await fs.getStatus({ path })).entry)
+      // Somebody may have removed this file meanwhile and made another one.
+      if (now.fileId !== fileId || now.completed) return
+      await fs.delete({ path, commandId: commandId(), recursive: false, alluxioOnly: true, unchecked: true })
+    } catch (error) {
+      log.debug('incomplete file not taken back', { path: this.path, error })
+    }
+  }
+
+  writable(): Writable {
+    return new Writable({
+      highWaterMark: 2 ** 20,
+      write: (chunk: Uint8Array, _encoding, done) => {
+        this.write(chunk).then(() => done(), done)
+      },
+      final: (done) => {
+        this.close().then(() => done(), done)
+      },
+      destroy: (error, done) => {
+        if (this.#state !== 'open') return done(error)
+        this.abort(error ?? undefined).then(() => done(error), done)
+      },
+    })
+  }
+
+  #checkOpen(): void {
+    if (this.#failure !== undefined) throw toAlluxioError(this.#failure, 'write')
+    if (this.#state !== 'open') {
+      throw new AlluxioError('INVALID_ARGUMENT', `${this.path}: the writer is closed`)
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/** The client's own way to under-stores, for the case that no worker lives. Stores are loaded and opened on first use. */
+import { AlluxioError, type Log, type Runtime } from '../core/index.ts'
+import type { Client } from '../rpc/contract.ts'
+import type { MasterFs } from '../rpc/contracts/index.ts'
+import type { UnderStore } from '../ufs/store.ts'
+import type { Source } from './open-file.ts'
+
+export interface UfsDoorModules {
+  readonly fs: Client<typeof MasterFs>
+  readonly runtime: Runtime
+  readonly log: Log
+}
+
+export class UfsDoor {
+  readonly #modules: UfsDoorModules
+  readonly #stores = new Map<number, Promise<UnderStore>>()
+
+  constructor(modules: UfsDoorModules) {
+    this.#modules = modules
+  }
+
+  async *open(
+    source: Source,
+    offset: number,
+    length: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array> {
+    const store = await this.#store(source.mountId)
+    const { path, fingerprint } = source
+    yield* store.open(path, {
+      offset,
+      length,
+      ...(signal === undefined ? {} : { signal }),
+      ...(fingerprint === undefined ? {} : { fingerprint }),
+    })
+  }
+
+  async close(): Promise<void> {
+    const stores = [...this.#stores.values()]
+    this.#stores.clear()
+    await Promise.allSettled(stores.map(async (store) => (await store).close()))
+  }
+
+  #store(mountId: number): Promise<UnderStore> {
+    const known = this.#stores.get(mountId)
+    if (known !== undefined) return known
+    const store = this.#connect(mountId)
+    this.#stores.set(mountId, store)
+    store.catch(() => this.#stores.delete(mountId))
+    return store
+  }
+
+  async #connect(mountId: number): Promise<UnderStore> {
+    const { fs, runtime, log } = this.#modules
+    const { mounts } = await fs.mounts({})
+    const mount = mounts.find((candidate) => candidate.mountId === mountId)
+    if (mount === undefined)
+      throw new AlluxioError('NOT_FOUND', `no mount has id ${mountId}: it was unmounted`)
+    const { openStore } = await import('../ufs/index.ts')
+    return openStore(mount.uri, mount.options, { runtime, log })
+  }
+}
