@@ -64,21 +64,24 @@ export const OWN_CASES: readonly UfsTestCase[] = [
         const entries = await listAll(store, `${root}/d`, { limit })
         equal(shape(entries, `${root}/d`), [...names].sort(), `listing by pages of ${limit}`)
       }
-      const recursive = await listAll(store, `${root}`, { recursive: true, limit: 4 })
-      equal(shape(recursive, `${root}/d`).length, names.length + 1, 'entries of a recursive listing')
+      const recursive = await listAll(store, `${root}/d`, { recursive: true, limit: 4 })
+      equal(shape(recursive, `${root}/d`), [...names].sort(), 'recursive listing')
+      // Servers that keep directories as objects add to their names, so the longest do not fit there.
+      const directories = names.filter(
+        (name) => store.capabilities.directories || Buffer.byteLength(name) < 240,
+      )
       for (const name of names) {
         await store.rename(`${root}/d/${name}`, `${root}/d/renamed`)
         await store.rename(`${root}/d/renamed`, `${root}/d/${name}`)
-        await store.mkdir(`${root}/dirs/${name}`)
-        check((await store.status(`${root}/dirs/${name}`)).directory, `"${name}" is no directory`)
         await store.delete(`${root}/d/${name}`)
         equal(await exists(store, `${root}/d/${name}`), false, `"${name}" exists after delete`)
       }
-      equal(
-        shape(await listAll(store, `${root}/dirs`), `${root}/dirs`),
-        names.map((name) => `${name}/`).sort(),
-        'directories',
-      )
+      for (const name of directories) {
+        await store.mkdir(`${root}/dirs/${name}`)
+        check((await store.status(`${root}/dirs/${name}`)).directory, `"${name}" is no directory`)
+      }
+      const listed = shape(await listAll(store, `${root}/dirs`), `${root}/dirs`)
+      equal(listed, directories.map((name) => `${name}/`).sort(), 'directories')
     },
   },
   {
@@ -223,13 +226,15 @@ export const OWN_CASES: readonly UfsTestCase[] = [
     needs: ['objectMetadata'],
     async run({ store, root, largeBytes }) {
       const metadata = { owner: 'alice', purpose: 'test' }
+      const sorted = (given: object) => Object.entries(given).sort()
+      const metadataOf = async (path: string) => sorted((await store.status(path)).metadata ?? {})
       await put(store, `${root}/small`, BYTES, { metadata })
       await put(store, `${root}/large`, pattern(largeBytes), { metadata })
       for (const name of ['small', 'large']) {
-        equal((await store.status(`${root}/${name}`)).metadata, metadata, `metadata of a ${name} file`)
+        equal(await metadataOf(`${root}/${name}`), sorted(metadata), `metadata of a ${name} file`)
       }
       await store.rename(`${root}/small`, `${root}/moved`)
-      equal((await store.status(`${root}/moved`)).metadata, metadata, 'metadata after rename')
+      equal(await metadataOf(`${root}/moved`), sorted(metadata), 'metadata after rename')
     },
   },
   {

@@ -12,11 +12,13 @@ export class Owners {
   #groups: Promise<Table> | undefined
 
   users(): Promise<Table> {
-    return (this.#users ??= load('/etc/passwd'))
+    this.#users ??= load('/etc/passwd')
+    return this.#users
   }
 
   groups(): Promise<Table> {
-    return (this.#groups ??= load('/etc/group'))
+    this.#groups ??= load('/etc/group')
+    return this.#groups
   }
 
   /** Numeric ids for names; -1, which changes nothing, for what is not given. @throws INVALID_ARGUMENT for an unknown name */

@@ -12,8 +12,8 @@ export function memoryFactory(
 ): UfsFactory & { tree(name: string): MemoryTree } {
   const trees = new Map<string, MemoryTree>()
   const tree = (name: string): MemoryTree => {
-    let known = trees.get(name)
-    if (known === undefined) trees.set(name, (known = new MemoryTree()))
+    const known = trees.get(name) ?? new MemoryTree()
+    trees.set(name, known)
     return known
   }
   return {

@@ -1,0 +1,182 @@
+/** Makes the SDK's client from the options of a mount, and sends its commands with errors translated. */
+import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
+import { AlluxioError } from '../../core/index.ts'
+import * as OPTIONS from '../../core/options/ufs.options.ts'
+import type { StoreModules, UfsOptions } from '../registry.ts'
+import { setting } from '../settings.ts'
+import { fromS3, type S3Place } from './errors.ts'
+import { HttpHandler } from './http-handler.ts'
+
+/** The SDK, loaded when the first S3 store is opened. */
+export type Sdk = typeof import('@aws-sdk/client-s3')
+
+/** A command of the SDK, seen from outside. */
+interface Command<Output> {
+  readonly constructor: { readonly name: string }
+  resolveMiddleware(...given: never[]): (input: never) => Promise<{ output: Output }>
+}
+
+export interface SendOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Milliseconds that the server may be silent. @default the store's stall timeout */
+  readonly silenceMs?: number
+}
+
+export class S3Connection {
+  readonly sdk: Sdk
+  readonly bucket: string
+  readonly #client: S3Client
+  readonly #place: S3Place
+  readonly #onApiCall: (api: string) => void
+
+  constructor(
+    options: { readonly bucket: string; readonly endpoint: string },
+    modules: { readonly sdk: Sdk; readonly client: S3Client; readonly onApiCall: (api: string) => void },
+  ) {
+    this.sdk = modules.sdk
+    this.bucket = options.bucket
+    this.#client = modules.client
+    this.#place = options
+    this.#onApiCall = modules.onApiCall
+  }
+
+  /** Sends a command; `path` is for the message. @throws AlluxioError */
+  async send<Output>(command: Command<Output>, path: string, options: SendOptions = {}): Promise<Output> {
+    const api = command.constructor.name.replace(/Command$/, '')
+    this.#onApiCall(api)
+    const { signal, silenceMs } = options
+    try {
+      return (await this.#client.send(command as never, {
+        ...(signal === undefined ? {} : { abortSignal: signal }),
+        ...(silenceMs === undefined ? {} : { requestTimeout: silenceMs }),
+      })) as Output
+    } catch (error) {
+      throw fromS3(error, `${api} ${path || '/'}`, this.#place, signal)
+    }
+  }
+
+  close(): void {
+    this.#client.destroy()
+  }
+}
+
+export async function connect(
+  bucket: string,
+  options: UfsOptions,
+  modules: StoreModules,
+): Promise<S3Connection> {
+  const endpoint = endpointOf(options)
+  const config = await clientConfig(options, modules, endpoint)
+  const sdk = await import('@aws-sdk/client-s3')
+  const client = new sdk.S3Client(config)
+  if (!signsPayload(options, endpoint)) leavePayloadUnsigned(client)
+  return new S3Connection({ bucket, endpoint }, { sdk, client, onApiCall: modules.onApiCall })
+}
+
+async function clientConfig(
+  options: UfsOptions,
+  modules: StoreModules,
+  endpoint: string,
+): Promise<S3ClientConfig> {
+  const pathStyle = setting(options, OPTIONS.UFS_S3_PATH_STYLE)
+  const region = setting(options, OPTIONS.UFS_S3_REGION)
+  const profile = setting(options, OPTIONS.UFS_S3_PROFILE)
+  return {
+    ...(endpoint === '' ? { followRegionRedirects: true } : { endpoint }),
+    // A custom server rarely cares about the region, and the SDK refuses to start without one.
+    ...(region !== '' ? { region } : endpoint !== '' ? { region: 'us-east-1' } : {}),
+    ...(profile === '' ? {} : { profile }),
+    ...credentials(options, modules),
+    forcePathStyle: pathStyle === 'true' || (pathStyle === 'auto' && endpoint !== ''),
+    requestHandler: new HttpHandler({
+      connections: setting(options, OPTIONS.UFS_S3_CONNECTIONS)!,
+      stallMs: setting(options, OPTIONS.UFS_STALL_TIMEOUT)!,
+    }) as unknown as NonNullable<S3ClientConfig['requestHandler']>,
+    // The layers retry; two loops within each other would multiply.
+    maxAttempts: 1,
+    // Uploads carry a CRC32C of our own, and readers check the blocks that they cache: no second hash of each byte.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    expectContinueHeader: false,
+    logger: {
+      trace() {},
+      debug() {},
+      info() {},
+      warn: (message: unknown) => modules.log.debug('S3 SDK', { said: String(message) }),
+      error: (message: unknown) => modules.log.debug('S3 SDK', { said: String(message) }),
+    },
+  }
+}
+
+function credentials(options: UfsOptions, modules: StoreModules): Partial<S3ClientConfig> {
+  if (setting(options, OPTIONS.UFS_S3_ANONYMOUS)) {
+    return {
+      credentials: { accessKeyId: 'anonymous', secretAccessKey: 'anonymous' },
+      signer: { sign: async (request: never) => request },
+    } as Partial<S3ClientConfig>
+  }
+  const access = setting(options, OPTIONS.UFS_S3_ACCESS_KEY)
+  const secret = setting(options, OPTIONS.UFS_S3_SECRET_KEY)
+  const token = setting(options, OPTIONS.UFS_S3_SESSION_TOKEN)
+  if (access === '' && secret === '') return {}
+  if (access === '' || secret === '') {
+    const missing = access === '' ? OPTIONS.UFS_S3_ACCESS_KEY.key : OPTIONS.UFS_S3_SECRET_KEY.key
+    throw new AlluxioError(
+      'INVALID_ARGUMENT',
+      `${missing} is missing: give both keys, for example ${missing}=env:MY_VARIABLE`,
+      {
+        reason: 'INVALID_UFS_OPTION',
+      },
+    )
+  }
+  const accessKey = modules.secret(OPTIONS.UFS_S3_ACCESS_KEY.key, access!)
+  const secretKey = modules.secret(OPTIONS.UFS_S3_SECRET_KEY.key, secret!)
+  const sessionToken = token === '' ? undefined : modules.secret(OPTIONS.UFS_S3_SESSION_TOKEN.key, token!)
+  return {
+    // A function, so that no configuration object that someone prints holds the values.
+    credentials: async () => ({
+      accessKeyId: accessKey.reveal(),
+      secretAccessKey: secretKey.reveal(),
+      ...(sessionToken === undefined ? {} : { sessionToken: sessionToken.reveal() }),
+    }),
+  }
+}
+
+function endpointOf(options: UfsOptions): string {
+  const text = setting(options, OPTIONS.UFS_S3_ENDPOINT)!
+  if (text === '') return ''
+  const url = URL.parse(text)
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new AlluxioError(
+      'INVALID_ARGUMENT',
+      `${OPTIONS.UFS_S3_ENDPOINT.key}: "${text}" is no URL: write for example http://127.0.0.1:9000 or https://s3.example.org`,
+      { reason: 'INVALID_UFS_OPTION' },
+    )
+  }
+  return text.replace(/\/+$/, '')
+}
+
+function signsPayload(options: UfsOptions, endpoint: string): boolean {
+  const wanted = setting(options, OPTIONS.UFS_S3_PAYLOAD_SIGNING)
+  return (
+    wanted === 'true' ||
+    (wanted === 'auto' && endpoint.startsWith('http:') && endpoint.includes('.amazonaws.com'))
+  )
+}
+
+/** The signature then covers the headers only, among them the CRC32C of the body, which the server checks. */
+function leavePayloadUnsigned(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const { request } = args as { request?: { body?: unknown; headers: Record<string, string> } }
+      if (
+        request?.body instanceof Uint8Array ||
+        typeof (request?.body as { pipe?: unknown })?.pipe === 'function'
+      ) {
+        request!.headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD'
+      }
+      return next(args)
+    },
+    { step: 'build', name: 'unsignedPayload', priority: 'low' },
+  )
+}
