@@ -19,7 +19,7 @@ import { namesOfThisHost } from './hosts.ts'
 import { LocalBlocks } from './local-block.ts'
 import { TierFiles } from './tier-files.ts'
 import type { ConnectOptions, FileSystem } from './types.ts'
-import { UfsDoor } from './ufs-door.ts'
+import { UfsDoor, type UfsDoorModules } from './ufs-door.ts'
 import { type Address, Workers } from './workers.ts'
 
 export interface ConnectModules {
@@ -29,6 +29,8 @@ export interface ConnectModules {
   readonly log?: Log
   /** Opens tier files; replaced by the simulation. */
   readonly openDisk?: () => BlockDisk
+  /** Opens under-stores when no worker lives; replaced by the simulation. */
+  readonly openStore?: UfsDoorModules['openStore']
 }
 
 /** Milliseconds that calls wait for a worker to answer before another one is tried. */
@@ -80,7 +82,7 @@ export async function connectFileSystem(
       workers,
       tierFiles,
       locals: new LocalBlocks({ tierFiles, log }),
-      ufs: new UfsDoor({ fs, runtime, log }),
+      ufs: new UfsDoor({ fs, runtime, log, openStore: modules.openStore }),
       runtime,
       log,
       disconnect: () => links.close(),

@@ -1,7 +1,7 @@
 /** The client's own way to under-stores, for the case that no worker lives. Stores are loaded and opened on first use. */
 import { AlluxioError, type Log, type Runtime } from '../core/index.ts'
-import type { Client } from '../rpc/contract.ts'
-import type { MasterFs } from '../rpc/contracts/index.ts'
+import type { Client, Infer } from '../rpc/contract.ts'
+import type { MasterFs, MountInfo } from '../rpc/contracts/index.ts'
 import type { UnderStore } from '../ufs/store.ts'
 import type { Source } from './open-file.ts'
 
@@ -9,7 +9,11 @@ export interface UfsDoorModules {
   readonly fs: Client<typeof MasterFs>
   readonly runtime: Runtime
   readonly log: Log
+  /** Replaced by the simulation. @default openStore of src/ufs */
+  readonly openStore?: ((mount: Mount) => Promise<UnderStore>) | undefined
 }
+
+type Mount = Infer<typeof MountInfo>
 
 export class UfsDoor {
   readonly #modules: UfsDoorModules
@@ -51,11 +55,12 @@ export class UfsDoor {
   }
 
   async #connect(mountId: number): Promise<UnderStore> {
-    const { fs, runtime, log } = this.#modules
+    const { fs, runtime, log, openStore: open } = this.#modules
     const { mounts } = await fs.mounts({})
     const mount = mounts.find((candidate) => candidate.mountId === mountId)
     if (mount === undefined)
       throw new AlluxioError('NOT_FOUND', `no mount has id ${mountId}: it was unmounted`)
+    if (open !== undefined) return open(mount)
     const { openStore } = await import('../ufs/index.ts')
     return openStore(mount.uri, mount.options, { runtime, log })
   }

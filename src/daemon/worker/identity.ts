@@ -10,6 +10,8 @@ export interface WorkerIdentity {
   readonly uuid: string
   /** '' until the worker has registered for the first time. */
   readonly clusterId: string
+  /** Quotas that were derived from the machine when a folder was first used: they must not shrink as the folder fills. */
+  readonly quotas?: Readonly<Record<string, number>>
 }
 
 const FILE = 'worker.json'
@@ -55,9 +57,10 @@ export async function saveIdentity(folder: string, identity: WorkerIdentity): Pr
 
 function parse(text: string): WorkerIdentity | undefined {
   try {
-    const value = JSON.parse(text) as { uuid?: unknown; clusterId?: unknown } | null
+    const value = JSON.parse(text) as { uuid?: unknown; clusterId?: unknown; quotas?: unknown } | null
     if (typeof value?.uuid !== 'string' || value.uuid === '' || typeof value.clusterId !== 'string') return
-    return { uuid: value.uuid, clusterId: value.clusterId }
+    const quotas = Object.entries(value.quotas ?? {}).filter(([, bytes]) => typeof bytes === 'number')
+    return { uuid: value.uuid, clusterId: value.clusterId, quotas: Object.fromEntries(quotas) }
   } catch {
     return undefined
   }

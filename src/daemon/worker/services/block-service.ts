@@ -42,7 +42,7 @@ export function blockService(modules: BlockServiceModules): Handlers<typeof Work
     readAt(request, call) {
       if (request.length > SHORT_BYTES) throw tooLong('readAt', request.length)
       const bytes = store.readAt(storeRead(mounts, request, call))
-      return bytes instanceof Promise ? bytes.then((read) => reply(metrics, read)) : reply(metrics, bytes)
+      return bytes instanceof Promise ? bytes.then(reply) : reply(bytes)
     },
 
     localPath(request) {
@@ -62,7 +62,6 @@ export function blockService(modules: BlockServiceModules): Handlers<typeof Work
 
     async commitLocal({ blockId, length, soleCopy }) {
       const { tier } = await store.commitLocal(blockId as BlockId, length, { soleCopy })
-      metrics.written(tier, length)
       return { tier }
     },
 
@@ -74,13 +73,11 @@ export function blockService(modules: BlockServiceModules): Handlers<typeof Work
     async writeSmall(request, { payload }) {
       const bytes = payload ?? new Uint8Array(0)
       if (bytes.length > SHORT_BYTES) throw tooLong('writeSmall', bytes.length)
-      const written = await store.writeSmall(request.blockId as BlockId, bytes, {
+      return store.writeSmall(request.blockId as BlockId, bytes, {
         pinned: request.pinned,
         soleCopy: request.soleCopy,
         ...(request.medium === undefined ? {} : { medium: request.medium }),
       })
-      metrics.written(written.tier, written.length)
-      return written
     },
 
     writeUfs: (request, items, call) => uploads.receive(request, items, call.signal),
@@ -102,9 +99,7 @@ export function tierUsage(tiers: readonly TierUse[]): Infer<typeof TierUsage>[] 
 }
 
 async function* frames(modules: BlockServiceModules, request: WireRead, call: Call) {
-  const { metrics } = modules
   for await (const piece of modules.store.read(storeRead(modules.mounts, request, call))) {
-    metrics.read(piece.from, piece.bytes.length)
     yield { item: { from: piece.from }, payload: piece.bytes, release: () => piece.release() }
   }
 }
@@ -124,13 +119,12 @@ function storeRead(mounts: MountTable, request: WireRead, call: Call): ReadReque
   return source === undefined ? read : { ...read, ...rangesOf(mounts, source, request.fileOffset) }
 }
 
-function reply(metrics: WorkerMetrics, read: BlockBytes): WithPayload<{ from: string }> {
-  metrics.read(read.from, read.bytes.length)
+function reply(read: BlockBytes): WithPayload<{ from: string }> {
   return new WithPayload({ from: read.from }, read.bytes)
 }
 
 async function receiveBlock(
-  { store, metrics }: BlockServiceModules,
+  { store }: BlockServiceModules,
   request: CreateRequest & { readonly soleCopy: boolean },
   items: AsyncIterable<Item<object>>,
   call: Call,
@@ -146,9 +140,7 @@ async function receiveBlock(
       if (pending !== undefined) await pending
     }
     call.signal.throwIfAborted()
-    const written = await writer.commit()
-    metrics.written(written.tier, written.length)
-    return written
+    return await writer.commit()
   } catch (error) {
     await writer.abort()
     throw error

@@ -111,7 +111,7 @@ export class Tasks {
 
   /** Never rejects: how a task fails is told to the master. */
   async #run(task: Task): Promise<void> {
-    const { log } = this.#modules
+    const { log, metrics } = this.#modules
     const { command } = task
     const { signal } = this.#abort
     let outcome: Outcome
@@ -124,6 +124,7 @@ export class Tasks {
       if (signal.aborted) return
       const { code, message } = toAlluxioError(error)
       outcome = { error: message, errorCode: code }
+      metrics.taskFailures.add()
       log.warn('task failed', { kind: command.kind, taskId: command.taskId, fileId: command.fileId, error })
     }
     await this.#report(task, outcome, signal)

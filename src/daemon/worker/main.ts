@@ -1,0 +1,196 @@
+/** Wiring of the worker. */
+import { hostname } from 'node:os'
+import { type BlockDisk, FileDisk } from '../../arrow/index.ts'
+import type { Config } from '../../core/config/index.ts'
+import { type Component, type Log, Metrics, type Runtime, Supervisor, toAlluxioError } from '../../core/index.ts'
+import * as o from '../../core/options/index.ts'
+import {
+  connectRpc,
+  MasterBlock,
+  type RpcConnection,
+  RpcServer,
+  type Transport,
+  WorkerBlock,
+} from '../../rpc/index.ts'
+import { type BlockStore, openBlockStore } from '../../store/index.ts'
+import type { UnderStore } from '../../ufs/index.ts'
+import { HttpDoor } from '../http.ts'
+import { type MountedStore, UnderStores } from '../under-stores.ts'
+import { loadIdentity, saveIdentity, type WorkerIdentity } from './identity.ts'
+import { openTiers } from './tiers.ts'
+import { blockService } from './services/block-service.ts'
+import { MasterLink } from './services/master-link.ts'
+import { MountTable } from './services/mount-table.ts'
+import { Peers } from './services/peers.ts'
+import { Tasks } from './services/tasks.ts'
+import { UfsUploads } from './services/ufs-uploads.ts'
+import { observeStore, WorkerMetrics } from './services/worker.metrics.ts'
+
+export interface WorkerModules {
+  readonly runtime: Runtime
+  readonly transport: Transport
+  readonly log: Log
+  /** An invariant is broken: the process must end at once. */
+  readonly onFatal: (error: unknown) => void
+  /** Disk of the tiers. Replaced by the simulation. */
+  readonly disk?: BlockDisk
+  /** Identity of the worker. Replaced by the simulation. @default a file in the data folder */
+  readonly identity?: IdentityStore
+  /** Replaced by the simulation. */
+  readonly openStore?: (mount: MountedStore) => Promise<UnderStore>
+  /** @default true */
+  readonly http?: boolean
+}
+
+export interface IdentityStore {
+  load(): Promise<WorkerIdentity>
+  save(identity: WorkerIdentity): Promise<void>
+}
+
+export interface Worker {
+  /** `host:port` of the RPC door. */
+  readonly address: string
+  readonly rpcPort: number
+  readonly webPort: number
+  readonly uuid: string
+  /** Settles when the daemon has ended; rejects with what ended it. */
+  readonly ended: Promise<void>
+  stop(): Promise<void>
+}
+
+/**
+ * Resolves when the worker is registered with its master.
+ * @throws UNAVAILABLE reason ADDRESS_IN_USE; CONFLICT reason FOREIGN_CLUSTER when its blocks belong to another cluster
+ */
+export async function startWorker(config: Config, modules: WorkerModules): Promise<Worker> {
+  try {
+    return await serve(config, modules)
+  } catch (error) {
+    throw toAlluxioError(error, 'start worker')
+  }
+}
+
+async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
+  const { runtime, transport, log, onFatal, disk = new FileDisk() } = modules
+  const metrics = new Metrics()
+  const identities = modules.identity ?? identityFile(config, runtime)
+  const { identity, tiers } = await openTiers(config, await identities.load(), { disk, log })
+  await identities.save(identity)
+  const store = await openBlockStore(storeOptions(config, tiers), { disk, runtime, log, metrics })
+  const counts = new WorkerMetrics(metrics)
+  observeStore(metrics, store)
+
+  const peers = new Peers(
+    { user: config.get(o.LOGIN_USERNAME), host: config.get(o.WORKER_HOSTNAME) || hostname() },
+    { runtime, transport, log },
+  )
+  const masterAddress = `${config.get(o.MASTER_HOSTNAME)}:${config.get(o.MASTER_RPC_PORT)}`
+  const master = peers.connect(masterAddress, 'master').client(MasterBlock)
+  const stores = new UnderStores({
+    runtime,
+    log,
+    metrics,
+    ...(modules.openStore === undefined ? {} : { open: modules.openStore }),
+  })
+  const mounts = new MountTable({ fetch: () => master.mounts({}), stores, log })
+  const clusterId = () => link.identity.clusterId
+  const workerId = () => link.workerId
+  const uploads = new UfsUploads({ store, mounts, metrics: counts, clusterId })
+  const tasks: Tasks = new Tasks({
+    ...{ store, mounts, master, workerId, clusterId, runtime, log },
+    metrics: counts,
+    peer: (address) => peers.worker(address),
+    session: () => link.session,
+  })
+
+  const allowRemote = config.get(o.SECURITY_TRANSPORT) === 'none'
+  const http =
+    modules.http === false
+      ? undefined
+      : new HttpDoor(
+          { host: config.get(o.WORKER_WEB_BIND_HOST), port: config.get(o.WORKER_WEB_PORT), allowRemote },
+          { metrics, log, state: () => supervisor.state },
+        )
+  const rpc = new RpcServer({ name: 'worker', onFatal }, { runtime, log, metrics })
+  const startedMs = runtime.now()
+  const who = () => ({ workerId: link.workerId, uuid: identity.uuid, startedMs })
+  rpc.serve(WorkerBlock, blockService({ store, mounts, uploads, metrics: counts, identity: who }))
+
+  const host = config.get(o.WORKER_HOSTNAME)
+  let rpcPort = config.get(o.WORKER_RPC_PORT)
+  const door: Component = {
+    name: 'rpc',
+    async start() {
+      const { address } = await rpc.listen(transport, `tcp://${config.get(o.WORKER_BIND_HOST)}:${rpcPort}`)
+      rpcPort = Number(address.slice(address.lastIndexOf(':') + 1))
+    },
+    stop: () => rpc.close(),
+  }
+  const link: MasterLink = new MasterLink(
+    { host, heartbeatMs: config.get(o.WORKER_HEARTBEAT_INTERVAL) },
+    identity,
+    {
+      ...{ master, store, mounts, runtime, log },
+      metrics: counts,
+      ports: () => ({ rpc: rpcPort, web: http?.port ?? 0 }),
+      saveIdentity: (changed) => identities.save(changed),
+      obey: (command) => tasks.obey(command),
+    },
+  )
+  const supervisor: Supervisor = new Supervisor(
+    [
+      blocks(store, log),
+      { name: 'under-stores', start() {}, stop: () => stores.close() },
+      { name: 'connections', start() {}, stop: () => peers.close() },
+      ...(http === undefined ? [] : [http]),
+      door,
+      tasks,
+      link,
+    ],
+    { runtime, log },
+  )
+  await supervisor.start()
+  return {
+    address: `${host}:${rpcPort}`,
+    rpcPort,
+    webPort: http?.port ?? 0,
+    uuid: identity.uuid,
+    ended: supervisor.ended,
+    stop: () => supervisor.stop(),
+  }
+}
+
+function blocks(store: BlockStore, log: Log): Component {
+  return {
+    name: 'block store',
+    stopDeadlineMs: 30_000,
+    async start() {
+      log.info('blocks recovered', { ...(await store.start()) })
+    },
+    stop: () => store.stop(),
+  }
+}
+
+function storeOptions(config: Config, tiers: Parameters<typeof openBlockStore>[0]['tiers']) {
+  return {
+    tiers,
+    allocation: config.get(o.WORKER_ALLOCATOR),
+    eviction: config.get(o.WORKER_EVICTION),
+    lrfu: { step: config.get(o.LRFU_STEP), attenuation: config.get(o.LRFU_ATTENUATION) },
+    extentBytes: config.get(o.WORKER_EXTENT_SIZE),
+    readAheadBytes: config.get(o.WORKER_READ_AHEAD_MAX),
+    freeAheadBytes: config.get(o.TIER_RESERVED),
+    align: {
+      enabled: config.get(o.WORKER_ALIGN_ENABLED),
+      intervalMs: config.get(o.WORKER_ALIGN_INTERVAL),
+    },
+  }
+}
+
+function identityFile(config: Config, runtime: Runtime): IdentityStore {
+  const folder = config.get(o.DATA)
+  return {
+    load: () => loadIdentity(folder, runtime),
+    save: (identity) => saveIdentity(folder, identity),
+  }
+}
