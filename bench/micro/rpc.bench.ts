@@ -164,7 +164,9 @@ async function main(): Promise<void> {
     },
   })
   if (values.server) return serve()
-  const child = spawn(process.execPath, [process.argv[1]!, '--server'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [process.argv[1]!, '--server'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const address = await new Promise<string>((resolve) =>
     child.stdout.once('data', (line) => resolve(String(line).trim())),
   )
@@ -175,7 +177,8 @@ async function main(): Promise<void> {
   const bench = connection.client(Bench)
   if (values.only !== 'streams') {
     for (const depth of [1, 16, 64, 256]) {
-      for (const method of ['stat', 'later'] as const) await calls(bench, method, depth, Number(values.seconds))
+      for (const method of ['stat', 'later'] as const)
+        await calls(bench, method, depth, Number(values.seconds))
     }
   }
   if (values.only !== 'calls') for (let i = 0; i < 3; i++) await streams(bench, Number(values.gib))

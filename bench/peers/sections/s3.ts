@@ -15,6 +15,7 @@ const CALLERS = 16
 /** What 16 callers can share evenly of 1,000. */
 const READ = Math.floor(OBJECTS / CALLERS) * CALLERS
 const BUCKET = 'peer'
+const LARGE_BUCKET = 'large'
 const KEYS = { access: 'benchmark', secret: 'benchmark-secret' }
 const VALIDATED = { 'alluxio.user.file.metadata.sync.interval': '0' }
 
@@ -25,17 +26,17 @@ export async function s3(bench: Bench): Promise<void> {
   const validating = await bench.contenders(sides, { properties: VALIDATED })
   const store = await latencyStore(BUCKET)
   bench.onEnd(() => store.close())
-  await bench.each(contenders, 'mount', mountValues('/s3', store.endpoint))
+  await bench.each(contenders, 'mount', mountValues('/s3', BUCKET, store.endpoint))
   await bench.rounds((round, keep) => smallObjects(bench, store, contenders, validating, round, keep))
   await randomReads(bench, store, contenders)
   await largeObject(bench, contenders)
 }
 
 /** The keys are upstream's; ours takes the same. */
-function mountValues(path: string, endpoint: string): Record<string, string> {
+function mountValues(path: string, bucket: string, endpoint: string): Record<string, string> {
   return {
     path,
-    uri: `s3://${BUCKET}/`,
+    uri: `s3://${bucket}/`,
     'opt.s3a.accessKeyId': KEYS.access,
     'opt.s3a.secretKey': KEYS.secret,
     'opt.alluxio.underfs.s3.endpoint': endpoint,
@@ -139,7 +140,7 @@ async function largeObject(bench: Bench, contenders: readonly Contender[]): Prom
     const script = join(import.meta.dirname, '../raw-s3.ts')
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      [script, endpoint, BUCKET, 'big', ...order],
+      [script, endpoint, LARGE_BUCKET, 'big', ...order],
       { env },
     )
     return JSON.parse(stdout) as { secs: number; cpu: number; parallel: number; partBytes: number }
@@ -150,7 +151,7 @@ async function largeObject(bench: Bench, contenders: readonly Contender[]): Prom
   bench.report.note(
     `raw SDK at its best with ${best.parallel} ranges of ${best.partBytes / MIB} MiB in flight`,
   )
-  await bench.each(contenders, 'mount', mountValues('/minio', endpoint))
+  await bench.each(contenders, 'mount', mountValues('/minio', LARGE_BUCKET, endpoint))
   const values = { path: '/minio/big', threads: 1, buf: MIB }
   await bench.rounds(async (_round, keep) => {
     await bench.each(contenders, 'free', { path: '/minio/big' })
