@@ -219,8 +219,8 @@ export class PartialBlock {
   }
 
   /**
-   * Adds checksums, footer and head without rewriting the body, stamps the file and closes both. The owner renames the data
-   * file and removes the side file. Extents that came from an earlier process are verified first.
+   * Adds checksums, footer and head without rewriting the body and stamps the file. The owner renames the data
+   * file, closes this and removes the side file. Extents that came from an earlier process are verified first.
    * @throws DATA_LOSS with `details.page` when one is bad: drop its extent and fetch it again
    */
   async seal(): Promise<SealedBlock> {
@@ -239,7 +239,7 @@ export class PartialBlock {
       await this.#data.write(head, 0)
     }
     this.#data.setModified(sealedMs)
-    this.close()
+    this.#mtimeMs = sealedMs
     return { length, fileBytes: layout.fileBytes, sealedMs }
   }
 

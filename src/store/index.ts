@@ -6,4 +6,8 @@
  * not handed to it. Read on in `block-store.ts` (the API), `tiers.ts` (space), `fill.ts` (extents); the format of the files
  * is `../arrow`.
  */
+
+export { type BlockStoreModules, openBlockStore } from './block-store.ts'
+export { MemoryDisk } from './memory-disk.ts'
+export { mountRamdisk, type Ramdisk, type RamdiskOptions } from './ramdisk.ts'
 export * from './types.ts'

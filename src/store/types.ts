@@ -224,6 +224,8 @@ export interface EvictionPolicy {
   /** A block came into the tier. `bytes` is its size on disk. */
   added(blockId: BlockId, bytes: number): void
   accessed(blockId: BlockId): void
+  /** The block's size on disk changed: a partial one grew. */
+  resized?(blockId: BlockId, bytes: number): void
   /** The block left the tier: evicted (a policy may remember it) or deleted. */
   removed(blockId: BlockId, evicted: boolean): void
   /**

@@ -1,0 +1,249 @@
+/**
+ * What happens to the files of blocks: moved between folders, deleted, put into quarantine, renamed when persisted; and what an
+ * error of the disk means for its folder.
+ */
+import { type BlockDisk, BlockFileWriter } from '../arrow/index.ts'
+import { fileOfBlock, isAlluxioError, type Log, type Runtime } from '../core/index.ts'
+import type { Catalog } from './catalog.ts'
+import type { BlockEntry } from './entry.ts'
+import { allocated, type Folder } from './folder.ts'
+import type { StoreMetrics } from './metrics.ts'
+import type { OpenFiles } from './open-files.ts'
+import type { Reservation } from './space.ts'
+
+const COPY_BYTES = 1024 * 1024
+/** Files in a quarantine folder; the rest is deleted. */
+const MOST_QUARANTINED = 16
+/** After these a folder is not used any more. */
+const FATAL = new Set([
+  'EIO',
+  'EROFS',
+  'ENODEV',
+  'ENXIO',
+  'EUCLEAN',
+  'ESTALE',
+  'ENOTCONN',
+  'ENOTDIR',
+  'EACCES',
+  'EPERM',
+])
+
+interface FilesModules {
+  readonly catalog: Catalog
+  readonly disk: BlockDisk
+  readonly openFiles: OpenFiles
+  readonly runtime: Runtime
+  readonly log: Log
+  readonly metrics: StoreMetrics
+  /** Forgets what is being filled of a partial block. */
+  readonly dropFill: (entry: BlockEntry) => void
+}
+
+export class Files {
+  readonly #m: FilesModules
+  #quarantined = 0
+
+  constructor(modules: FilesModules) {
+    this.#m = modules
+  }
+
+  get quarantined(): number {
+    return this.#quarantined
+  }
+
+  path(entry: BlockEntry): string {
+    return entry.folder.sealedPath(entry.id, entry.length, entry.soleCopy)
+  }
+
+  /**
+   * Copies a sealed block into the reserved place, verifying it unless its seal is trusted, then deletes the old file.
+   * Readers keep what they have open. The reservation is used up either way.
+   */
+  async move(entry: BlockEntry, target: Reservation): Promise<boolean> {
+    const { catalog, disk } = this.#m
+    const { folder } = target
+    const { durable } = catalog.tiers[folder.tier]!
+    const temporary = folder.temporaryPath(entry.id)
+    entry.busy++
+    try {
+      const bytes = await this.#copy(entry, temporary, durable)
+      const sole = entry.soleCopy
+      const path = folder.sealedPath(entry.id, entry.length, sole)
+      if (!catalog.has(entry)) {
+        await disk.remove(temporary)
+        return false
+      }
+      disk.rename(temporary, path)
+      if (durable && sole) await disk.syncFolder(folder.path)
+      if (!catalog.has(entry)) {
+        await disk.remove(path)
+        return false
+      }
+      // Persisted in the meantime: the new file has to lose its mark too.
+      if (entry.soleCopy !== sole)
+        disk.rename(path, folder.sealedPath(entry.id, entry.length, entry.soleCopy))
+      const old = this.path(entry)
+      target.release()
+      catalog.relocate(entry, folder, bytes)
+      this.#m.openFiles.close(entry.id)
+      await disk.remove(old)
+      return true
+    } catch (error) {
+      this.#m.log.warn('block could not be moved', { blockId: entry.id, to: folder.path, error })
+      await disk.remove(temporary).catch(() => {})
+      if (isDamage(error)) this.quarantine(entry, error)
+      else this.diskError(errorPath(error).startsWith(`${folder.path}/`) ? folder : entry.folder, error)
+      return false
+    } finally {
+      target.release()
+      entry.busy--
+    }
+  }
+
+  async #copy(entry: BlockEntry, temporary: string, durable: boolean): Promise<number> {
+    const { catalog, disk, runtime } = this.#m
+    const { id: blockId, length } = entry
+    const source = this.#m.openFiles.get(entry)
+    const inMemory = !catalog.tierOf(entry).durable
+    const writer = new BlockFileWriter(
+      { blockId, fileId: fileOfBlock(blockId), sizeHint: length, synchronous: !durable },
+      { file: disk.open(temporary, 'create'), bootTag: disk.bootTag, now: () => runtime.now() },
+    )
+    try {
+      for (let at = 0; at < length; at += COPY_BYTES) {
+        const n = Math.min(COPY_BYTES, length - at)
+        await writer.append(inMemory ? source.view(at, n) : await source.read(at, n))
+        if (!durable) await new Promise<void>((resolve) => runtime.defer(resolve))
+      }
+      return allocated((await writer.seal(durable && entry.soleCopy)).fileBytes)
+    } catch (error) {
+      await writer.abort()
+      throw error
+    }
+  }
+
+  /** Deletes a block and its files. Open readers keep their bytes. */
+  async delete(entry: BlockEntry, evicted: boolean): Promise<void> {
+    const { catalog, disk, openFiles } = this.#m
+    const { state } = entry
+    const paths =
+      state === 'sealed'
+        ? [this.path(entry)]
+        : Object.values(entry.folder.partialPaths(entry.id, entry.length))
+    catalog.remove(entry, evicted)
+    openFiles.close(entry.id)
+    if (state === 'partial') this.#m.dropFill(entry)
+    try {
+      for (const path of paths) await disk.remove(path)
+    } catch (error) {
+      this.diskError(entry.folder, error)
+    }
+  }
+
+  /** The block's bytes are bad: aside with it. */
+  quarantine(entry: BlockEntry, error: unknown): void {
+    const { catalog, disk, openFiles, log, metrics } = this.#m
+    if (!catalog.has(entry)) return
+    this.#quarantined++
+    metrics.quarantined.add()
+    log.error('block is damaged and was moved aside', { blockId: entry.id, folder: entry.folder.path, error })
+    const from = this.path(entry)
+    catalog.remove(entry)
+    openFiles.close(entry.id)
+    const aside = entry.folder.quarantinePath
+    try {
+      if (this.#quarantined > MOST_QUARANTINED) {
+        void disk.remove(from).catch(() => {})
+        return
+      }
+      disk.makeFolder(aside)
+      disk.rename(from, `${aside}/b${entry.id}_${entry.length}.${this.#quarantined}.arrow`)
+    } catch (failure) {
+      void disk.remove(from).catch(() => {})
+      this.diskError(entry.folder, failure)
+    }
+  }
+
+  /** Takes the sole-copy mark off a sealed block. */
+  markPersisted(entry: BlockEntry): void {
+    if (!entry.soleCopy) return
+    const from = this.path(entry)
+    entry.soleCopy = false
+    try {
+      this.#m.disk.rename(from, this.path(entry))
+    } catch (error) {
+      entry.soleCopy = true
+      this.diskError(entry.folder, error)
+    }
+  }
+
+  /**
+   * What an error while working on a folder means: full for a while, out of use for good, or nothing. Never throws.
+   * @returns whether another folder should be tried
+   */
+  diskError(folder: Folder, error: unknown): boolean {
+    const reason = isAlluxioError(error) ? error.reason : undefined
+    if (reason === 'ENOSPC' || reason === 'EDQUOT') {
+      folder.markFull()
+      this.#m.log.warn('tier folder is full below its quota', { folder: folder.path })
+      return true
+    }
+    if ((reason !== undefined && FATAL.has(reason)) || (reason === 'ENOENT' && this.#vanished(folder))) {
+      this.fail(folder, error)
+      return true
+    }
+    return false
+  }
+
+  #vanished(folder: Folder): boolean {
+    try {
+      this.#m.disk.facts(folder.path)
+      return false
+    } catch {
+      return true
+    }
+  }
+
+  /** Takes a folder out of use; its blocks are gone for the cluster. */
+  fail(folder: Folder, error: unknown): void {
+    if (folder.failure !== undefined) return
+    folder.failure = error instanceof Error ? error.message : String(error)
+    this.#m.log.error('tier folder failed and is out of use', { folder: folder.path, error })
+    for (const entry of this.#m.catalog.entries()) {
+      if (entry.folder !== folder) continue
+      this.#m.catalog.remove(entry)
+      this.#m.openFiles.close(entry.id)
+      if (entry.state === 'partial') this.#m.dropFill(entry)
+    }
+  }
+
+  /**
+   * A read of a sealed block failed. The block is quarantined, dropped, or its folder fails; afterwards it is not here.
+   * @throws what is no fault of the block or its disk
+   */
+  readFailed(entry: BlockEntry, error: unknown): void {
+    if (isDamage(error)) {
+      this.quarantine(entry, error)
+      return
+    }
+    if (!isAlluxioError(error) || error.reason === undefined) throw error
+    if (this.diskError(entry.folder, error)) return
+    if (error.code === 'NOT_FOUND') {
+      this.#m.log.warn('block file vanished', { blockId: entry.id, error })
+      this.#m.catalog.remove(entry)
+      this.#m.openFiles.close(entry.id)
+      return
+    }
+    throw error
+  }
+}
+
+/** Whether the bytes, not the disk, are at fault. */
+export function isDamage(error: unknown): boolean {
+  return isAlluxioError(error) && error.reason === 'BLOCK_DAMAGED'
+}
+
+function errorPath(error: unknown): string {
+  const path = isAlluxioError(error) ? error.details.path : undefined
+  return typeof path === 'string' ? path : ''
+}

@@ -1,0 +1,236 @@
+/**
+ * Bytes of one block on their way from its source. Every extent is fetched once however many wait for it; those who wait get the
+ * bytes as soon as the extent is whole, while it is being written.
+ */
+import { PAGE_BYTES } from '../arrow/index.ts'
+import { AlluxioError } from '../core/index.ts'
+import type { StoreMetrics } from './metrics.ts'
+import type { BlockBytes, BlockFetch } from './types.ts'
+
+/** Where fetched extents go. */
+export interface FillSink {
+  /** Whether the extent can be read from the tier. */
+  has(extent: number): boolean
+  /** Bytes of present extents; undefined when they turned out bad, and are missing now. */
+  read(offset: number, length: number): BlockBytes | Promise<BlockBytes | undefined> | undefined
+  /** Keeps an extent if it can; `pages` is filled up with zeros to whole pages. Never throws. */
+  write(extent: number, pages: Uint8Array): Promise<void>
+}
+
+export interface FillSource {
+  readonly fetch: BlockFetch
+  readonly rangeBytes: number
+  readonly rangeParallelism: number
+}
+
+/** One ranged request. It is cancelled when nobody holds it any more. */
+export class Run {
+  readonly first: number
+  readonly count: number
+  readonly controller = new AbortController()
+  holders = 0
+  done = false
+
+  constructor(first: number, count: number) {
+    this.first = first
+    this.count = count
+  }
+}
+
+interface Pending {
+  readonly run: Run
+  readonly promise: Promise<Buffer>
+  resolve(pages: Buffer): void
+  reject(error: unknown): void
+}
+
+export class Fill {
+  readonly length: number
+  readonly extentBytes: number
+  readonly extents: number
+  readonly sink: FillSink
+  readonly #metrics: StoreMetrics
+  readonly #pending = new Map<number, Pending>()
+  /** Called when nothing is under way. */
+  readonly #idle: () => void
+  #runs = 0
+  readonly #waiters: (() => void)[] = []
+
+  constructor(
+    options: { readonly length: number; readonly extentBytes: number },
+    modules: { readonly sink: FillSink; readonly metrics: StoreMetrics; readonly idle: () => void },
+  ) {
+    this.length = options.length
+    this.extentBytes = options.extentBytes
+    this.extents = Math.ceil(options.length / options.extentBytes)
+    this.sink = modules.sink
+    this.#metrics = modules.metrics
+    this.#idle = modules.idle
+  }
+
+  /** Whether requests are under way. */
+  get busy(): boolean {
+    return this.#runs > 0
+  }
+
+  /** Resolves when no request is under way and what came is written. */
+  settled(): Promise<void> {
+    if (this.#runs === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#waiters.push(resolve))
+  }
+
+  extentOf(offset: number): number {
+    return Math.floor(offset / this.extentBytes)
+  }
+
+  extentLength(extent: number): number {
+    return Math.min(this.extentBytes, this.length - extent * this.extentBytes)
+  }
+
+  /** Whether the extent is neither here nor coming. */
+  lacks(extent: number): boolean {
+    return !this.#pending.has(extent) && !this.sink.has(extent)
+  }
+
+  /** Starts fetching what is missing of extents `first` … `end - 1`, neighbours in one request. */
+  start(first: number, end: number, source: FillSource): Run[] {
+    const runs: Run[] = []
+    for (let i = first; i < end; i++) {
+      if (!this.lacks(i)) continue
+      let stop = i + 1
+      while (stop < end && this.lacks(stop)) stop++
+      runs.push(this.#begin(i, stop - i, source))
+      i = stop - 1
+    }
+    return runs
+  }
+
+  #begin(first: number, count: number, source: FillSource): Run {
+    const run = new Run(first, count)
+    for (let i = first; i < first + count; i++) {
+      const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+      promise.catch(() => {})
+      this.#pending.set(i, { run, promise, resolve, reject })
+    }
+    this.#runs++
+    this.#fetch(run, source)
+      .catch((error: unknown) => this.#fail(run, error))
+      .finally(() => {
+        run.done = true
+        this.#runs--
+        if (this.#runs > 0) return
+        this.#idle()
+        for (const resolve of this.#waiters.splice(0)) resolve()
+      })
+    return run
+  }
+
+  hold(run: Run): void {
+    run.holders++
+  }
+
+  release(run: Run): void {
+    run.holders--
+    if (run.holders > 0 || run.done) return
+    const cancelled = new AlluxioError('CANCELLED', 'nobody waits for these bytes any more')
+    // At once, so that a reader who comes now starts afresh instead of sharing the cancellation.
+    this.#fail(run, cancelled)
+    run.controller.abort(cancelled)
+  }
+
+  /** Cancels everything: the store stops, or the block is dropped. */
+  cancel(reason: AlluxioError): void {
+    for (const { run } of [...this.#pending.values()]) {
+      this.#fail(run, reason)
+      run.controller.abort(reason)
+    }
+  }
+
+  #fail(run: Run, error: unknown): void {
+    for (let i = run.first; i < run.first + run.count; i++) {
+      const pending = this.#pending.get(i)
+      if (pending?.run !== run) continue
+      this.#pending.delete(i)
+      pending.reject(error)
+    }
+  }
+
+  async #fetch(run: Run, source: FillSource): Promise<void> {
+    const offset = run.first * this.extentBytes
+    const end = run.first + run.count
+    const length = Math.min(run.count * this.extentBytes, this.length - offset)
+    this.#metrics.fetches.add()
+    let extent = run.first
+    let filled = 0
+    let pages = this.#pages(extent)
+    for await (const chunk of source.fetch(offset, length, run.controller.signal)) {
+      this.#metrics.fetchedBytes.add(chunk.length)
+      let at = 0
+      while (at < chunk.length) {
+        if (extent === end) throw wrongLength(length + 1, length)
+        const n = Math.min(chunk.length - at, this.extentLength(extent) - filled)
+        pages.set(at === 0 && n === chunk.length ? chunk : chunk.subarray(at, at + n), filled)
+        filled += n
+        at += n
+        if (filled < this.extentLength(extent)) continue
+        await this.#complete(run, extent, pages)
+        filled = 0
+        if (++extent < end) pages = this.#pages(extent)
+      }
+    }
+    if (extent < end) throw wrongLength(extent * this.extentBytes + filled - offset, length)
+  }
+
+  #pages(extent: number): Buffer {
+    const bytes = this.extentLength(extent)
+    const pages = Buffer.allocUnsafeSlow(Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES)
+    return pages.fill(0, bytes)
+  }
+
+  async #complete(run: Run, extent: number, pages: Buffer): Promise<void> {
+    const pending = this.#pending.get(extent)
+    pending?.resolve(pages)
+    await this.sink.write(extent, pages)
+    if (pending?.run === run && this.#pending.get(extent) === pending) this.#pending.delete(extent)
+  }
+
+  /**
+   * The bytes from `at` to `end` or to the end of the extent, if it is here or coming; undefined when it has to be started.
+   * @throws what the fetch throws; the signal's reason
+   */
+  async piece(at: number, end: number, signal: AbortSignal | undefined): Promise<BlockBytes | undefined> {
+    const extent = this.extentOf(at)
+    const first = extent * this.extentBytes
+    const stop = Math.min(end, first + this.extentLength(extent))
+    const pending = this.#pending.get(extent)
+    if (pending !== undefined) {
+      this.hold(pending.run)
+      try {
+        const pages = await unlessAborted(pending.promise, signal)
+        return { bytes: pages.subarray(at - first, stop - first), from: 'UFS' }
+      } finally {
+        this.release(pending.run)
+      }
+    }
+    if (!this.sink.has(extent)) return undefined
+    return this.sink.read(at, stop - at)
+  }
+}
+
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  if (signal.aborted) return Promise.reject(signal.reason)
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}
+
+export function wrongLength(sent: number, asked: number): AlluxioError {
+  return new AlluxioError(
+    'DATA_LOSS',
+    `the under-store sent ${sent > asked ? `more than ${asked}` : sent} bytes where ${asked} were asked for: the file changed there; load its metadata again`,
+    { reason: 'SOURCE_LENGTH' },
+  )
+}
