@@ -1,8 +1,55 @@
-/** (being written) The engine's interface. */
-import type { FileId, Metrics, MountId, Runtime } from '../core/index.ts'
+/** The namespace's face: reads, checks and mutations over the engine. The semantics stand in the files of the operations. */
+import {
+  AlluxioError,
+  assert,
+  encodeRecord,
+  type FileId,
+  FLAG_CHILDREN_LOADED,
+  FLAG_COMPLETED,
+  FLAG_MOUNT_POINT,
+  FLAG_PINNED,
+  type Metrics,
+  type MountId,
+  RecordView,
+  ROOT_ID,
+  type Runtime,
+} from '../core/index.ts'
 import type { RecordStore } from '../metastore/store.ts'
+import { Access, EXECUTE, READ, WRITE } from './access.ts'
+import {
+  checkAttributes,
+  incomplete,
+  markLost,
+  markStale,
+  persist,
+  persisted,
+  setAttributes,
+} from './attributes.ts'
 import type { BlockMap } from './block-map.ts'
+import { CommandLog } from './command-log.ts'
+import {
+  checkCreate,
+  checkMkdir,
+  childPath,
+  complete,
+  create,
+  createdBefore,
+  findById,
+  mkdir,
+} from './create.ts'
+import { Engine } from './engine.ts'
+import { EVERYTHING, idKey, inodeKey, NOTHING, readId, ttlKey } from './keys.ts'
+import { Listing } from './listing.ts'
+import { load, loadEnd } from './load.ts'
+import { MountTable } from './mount-table.ts'
+import { mount, mountValue, readMounts, unmount, updateMount } from './mounting.ts'
+import { checkDelete, checkRename, evict, remove, rename } from './move.ts'
+import { NamespaceMetrics } from './namespace.metrics.ts'
+import { reclaim } from './reclaim.ts'
+import { notFound, Tree } from './tree.ts'
 import type * as t from './types.ts'
+import { Usage } from './usage.ts'
+import { walk } from './walk.ts'
 
 export interface NamespaceOptions {
   /** User that the master runs as: may do everything. */
@@ -14,7 +61,17 @@ export interface NamespaceOptions {
   readonly permissionsEnabled: boolean
   readonly listingCacheBytes: number
   /** Under-store mounted at / when the store is empty (format). */
-  readonly rootMount: { readonly uri: string; readonly options?: Readonly<Record<string, string>> }
+  readonly rootMount: {
+    readonly uri: string
+    readonly readOnly?: boolean
+    readonly options?: Readonly<Record<string, string>>
+  }
+  /** Directories kept in memory. @default 100,000 */
+  readonly maxDirectories?: number
+  /** Commands whose outcome is remembered. @default 2^18 */
+  readonly maxCommands?: number
+  /** How long it is remembered, ms. @default 10 min */
+  readonly maxCommandAgeMs?: number
 }
 
 export interface NamespaceModules {
@@ -24,75 +81,654 @@ export interface NamespaceModules {
   readonly metrics?: Metrics
 }
 
+const SETTLE_PER_READ = 1000
+const PAGE = 1000
+
 /**
  * Paths handed in are canonical (core `canonicalPath`). Mutations reject with AlluxioErrors; reads throw them, or reject when
  * they depend on a batch that is not yet durable.
  */
-export declare class Namespace {
-  constructor(options: NamespaceOptions, modules: NamespaceModules)
+export class Namespace {
+  readonly #store: RecordStore
+  readonly #tree: Tree
+  readonly #engine: Engine
+  readonly #listing: Listing
+  readonly #usage: Usage
+  readonly #commands: CommandLog
+  readonly #metrics: NamespaceMetrics | undefined
 
-  // Reads with permission checks.
+  /** Formats an empty store: `durable()` tells when that has been written. */
+  constructor(options: NamespaceOptions, modules: NamespaceModules) {
+    const { store, blocks, runtime } = modules
+    this.#store = store
+    if (store.get('inode', inodeKey(0, '')) === undefined) format(options, modules)
+    this.#listing = new Listing({ cacheBytes: options.listingCacheBytes }, { store, blocks })
+    const onDirectoryChange = (directory: FileId) => this.#listing.invalidate(directory)
+    this.#tree = new Tree({ maxDirectories: options.maxDirectories ?? 100_000 }, { store, onDirectoryChange })
+    this.#usage = new Usage({
+      tree: this.#tree,
+      blocks,
+      nextId: () => this.#engine.nextId,
+      onFileChange: onDirectoryChange,
+    })
+    const mounts = new MountTable()
+    for (const mounted of readMounts(store)) mounts.add(mounted)
+    this.#engine = new Engine(
+      { umask: options.umask },
+      {
+        tree: this.#tree,
+        access: new Access(options),
+        mounts,
+        usage: this.#usage,
+        listing: this.#listing,
+        blocks,
+        runtime,
+      },
+    )
+    this.#commands = new CommandLog(
+      { maxCommands: options.maxCommands ?? 2 ** 18, maxAgeMs: options.maxCommandAgeMs ?? 600_000 },
+      { store, runtime },
+    )
+    this.#metrics =
+      modules.metrics === undefined
+        ? undefined
+        : new NamespaceMetrics(modules.metrics, {
+            totals: () => this.totals(),
+            blocks,
+            listing: this.#listing,
+            tree: this.#tree,
+          })
+  }
+
+  // --- Reads with permission checks ----------------------------------------------------------------------------------
+
   /** Encoded listing entry of a path (the fast form of `status`). @throws NOT_FOUND, PERMISSION_DENIED */
-  entry(path: string, caller: t.Caller): t.Settled<Buffer>
-  status(path: string, caller: t.Caller): t.Settled<t.Inode>
+  entry(path: string, caller: t.Caller): t.Settled<Buffer> {
+    this.#begin('status')
+    try {
+      const place = this.#engine.existing(path, caller)
+      return this.#settled(this.#engine.entry(place.name, place.record))
+    } catch (error) {
+      return this.#failed(error)
+    }
+  }
+
+  status(path: string, caller: t.Caller): t.Settled<t.Inode> {
+    this.#begin('status')
+    try {
+      return this.#settled(this.#engine.inode(path, this.#engine.existing(path, caller)))
+    } catch (error) {
+      return this.#failed(error)
+    }
+  }
+
   /** A complete file that may be read. @throws IS_A_DIRECTORY, CONFLICT reason INCOMPLETE */
-  open(path: string, caller: t.Caller): t.Settled<t.Inode>
+  open(path: string, caller: t.Caller): t.Settled<t.Inode> {
+    this.#begin('open')
+    try {
+      const inode = this.#engine.inode(path, this.#engine.existing(path, caller))
+      if (inode.record.directory) {
+        throw new AlluxioError('IS_A_DIRECTORY', `${path} is a directory: it cannot be read as a file`, {
+          details: { path },
+        })
+      }
+      this.#engine.access.check(inode.record, caller, READ, path)
+      if ((inode.record.flags & FLAG_COMPLETED) === 0) throw incomplete(path)
+      return this.#settled(inode)
+    } catch (error) {
+      return this.#failed(error)
+    }
+  }
+
   /** One page in byte order of the names; of a file, the file itself. */
-  list(path: string, caller: t.Caller, options: { limit: number; cursor?: string | undefined }): t.Settled<t.Page>
-  contentSummary(path: string, caller: t.Caller): t.Settled<t.Summary>
+  list(
+    path: string,
+    caller: t.Caller,
+    options: { readonly limit: number; readonly cursor?: string | undefined },
+  ): t.Settled<t.Page> {
+    this.#begin('list')
+    try {
+      const place = this.#engine.existing(path, caller)
+      if (place.record[1] !== 1) {
+        return this.#settled({ page: this.#engine.entry(place.name, place.record) })
+      }
+      const directory = this.#engine.node(place)
+      if ((directory.mode & 0o444) !== 0o444 || !directory.open) {
+        this.#engine.access.check(directory, caller, READ | EXECUTE, path)
+      }
+      const settled = this.#usage.settle(SETTLE_PER_READ)
+      const { limit, cursor } = options
+      return this.#settled(this.#listing.page(directory.id, cursor, limit, this.#usage, settled))
+    } catch (error) {
+      return this.#failed(error)
+    }
+  }
 
-  // Reads of the daemon itself: no permissions, synchronous, may see what is not yet durable.
-  inode(path: string): t.Inode | undefined
-  inodeById(id: FileId): t.Inode | undefined
+  contentSummary(path: string, caller: t.Caller): t.Settled<t.Summary> {
+    this.#begin('count')
+    try {
+      const place = this.#engine.existing(path, caller)
+      this.#usage.settle(SETTLE_PER_READ)
+      if (place.record[1] === 1) return this.#settled(this.#summary(this.#engine.node(place)))
+      const { id, length, blockSizeBytes } = new RecordView(place.record)
+      const cached = this.#engine.blocks.cached(id, length, blockSizeBytes)
+      return this.#settled({ files: 1, directories: 0, bytes: length, ...cached })
+    } catch (error) {
+      return this.#failed(error)
+    }
+  }
+
+  // --- Reads of the daemon itself: no permissions, synchronous, may see what is not yet durable -------------------------
+
+  /** @throws NOT_A_DIRECTORY */
+  inode(path: string): t.Inode | undefined {
+    this.#tree.trim()
+    const parent =
+      path === '/' ? this.#tree.root : this.#tree.directory(path.slice(0, path.lastIndexOf('/')) || '/')
+    const place = parent === undefined ? undefined : this.#tree.place(path)
+    if (place?.record === undefined) return undefined
+    return this.#engine.inode(path, { ...place, record: place.record })
+  }
+
+  /** Directories, and files that are not empty or otherwise found by id. */
+  inodeById(id: FileId): t.Inode | undefined {
+    this.#tree.trim()
+    return findById(this.#engine, '/', id)?.inode
+  }
+
   /** Descendants of a directory (the path itself first), depth first in name order, `limit` at a time. */
-  walk(path: string, options: { limit: number; cursor?: string | undefined }): { inodes: t.Inode[]; cursor?: string }
-  resolve(path: string): t.Resolution
-  mounts(): readonly t.Mount[]
-  mount(id: MountId): t.Mount | undefined
+  walk(
+    path: string,
+    options: { readonly limit: number; readonly cursor?: string | undefined },
+  ): { inodes: t.Inode[]; cursor?: string } {
+    this.#tree.trim()
+    const { steps, cursor } = walk(this.#tree, path, options)
+    const inodes = steps.map((step) => this.#engine.inode(step.path, step.place))
+    return cursor === undefined ? { inodes } : { inodes, cursor }
+  }
+
+  resolve(path: string): t.Resolution {
+    return this.#engine.mounts.resolve(path)
+  }
+
+  mounts(): readonly t.Mount[] {
+    return this.#engine.mounts.all()
+  }
+
+  mount(id: MountId): t.Mount | undefined {
+    return this.#engine.mounts.byId(id)
+  }
+
   /** Grows with every change of the mount table. */
-  readonly mountsVersion: number
-  pins(): Iterable<t.Pin>
+  get mountsVersion(): number {
+    return this.#engine.mounts.version
+  }
+
+  /**
+   * When the under-store was last asked about an inode, ms (whole seconds); 0 never. A listing of its directory asks about all
+   * children.
+   */
+  syncedMs(inode: t.Inode): number {
+    const parent = this.#tree.directoryById(inode.parentId)
+    const own = inode.record.syncedSeconds
+    if (parent === undefined) return own * 1000
+    const above = new RecordView(parent.record)
+    const listed = (above.flags & FLAG_CHILDREN_LOADED) === 0 ? 0 : above.syncedSeconds
+    return Math.max(own, listed) * 1000
+  }
+
+  *pins(): Iterable<t.Pin> {
+    for (const { key, value } of this.#store.range('pin', EVERYTHING)) {
+      yield { fileId: readId(key, 0) as FileId, media: JSON.parse(value.toString()) }
+    }
+  }
+
   /** Grows with every change of the set of pins. */
-  readonly pinsVersion: number
-  expired(nowMs: number, limit: number): t.Expired[]
-  persistQueue(options?: { after?: FileId; limit?: number }): t.PersistTask[]
-  totals(): t.Summary
+  get pinsVersion(): number {
+    return this.#engine.pinsVersion
+  }
+
+  /** Inodes whose time to live has ended, the longest ended first. */
+  expired(nowMs: number, limit: number): t.Expired[] {
+    this.#tree.trim()
+    const found: t.Expired[] = []
+    for (const { key } of this.#store.range('ttl', { start: EVERYTHING.start, end: ttlKey(nowMs + 1, 0) })) {
+      const outcome = findById(this.#engine, '/', readId(key, 6) as FileId)
+      // Rows of a detached directory are on their way out.
+      if (outcome === undefined) continue
+      found.push({ inode: outcome.inode, action: outcome.inode.record.ttlAction })
+      if (found.length >= limit) break
+    }
+    return found
+  }
+
+  /** Files that wait for their persist, in the order of their ids. Durable before it is handed out. */
+  persistQueue(options: { readonly after?: FileId; readonly limit?: number } = {}): t.PersistTask[] {
+    this.#tree.trim()
+    const tasks: t.PersistTask[] = []
+    const start = idKey((options.after ?? 0) + 1)
+    const limit = options.limit ?? Number.POSITIVE_INFINITY
+    for (const { key } of this.#store.range('persist', { start, end: EVERYTHING.end })) {
+      if (tasks.length >= limit) break
+      this.#store.readBatch = 0
+      const fileId = readId(key, 0) as FileId
+      const inode = findById(this.#engine, '/', fileId)?.inode
+      if (inode === undefined || this.#store.readBatch > this.#store.durableBatch) continue
+      tasks.push({ fileId, path: inode.path, record: inode.record })
+    }
+    return tasks
+  }
+
+  totals(): t.Summary {
+    this.#usage.settle(SETTLE_PER_READ)
+    return this.#summary(this.#tree.root)
+  }
+
+  /** Counts cached bytes of changed files towards their directories, a slice at a time; true when none is left. */
+  settleUsage(limit = 10_000): boolean {
+    this.#tree.trim()
+    return this.#usage.settle(limit)
+  }
+
   /** Resolves when all that was read or planned so far is durable. */
-  durable(): Promise<void>
+  durable(): Promise<void> {
+    return this.#store.durable()
+  }
 
-  // Checks without effect, for what must be asked before an under-store is touched. They throw as the mutation would.
-  checkCreate(request: t.CreateRequest, caller: t.Caller): { parent: t.Inode | undefined; existing: t.Inode | undefined }
-  checkMkdir(request: t.MkdirRequest, caller: t.Caller): { existing: t.Inode | undefined }
-  checkRename(request: t.RenameRequest, caller: t.Caller): t.Inode
-  checkDelete(request: t.DeleteRequest, caller: t.Caller): t.Inode
+  // --- Checks without effect: they throw as the mutation would -------------------------------------------------------
+
+  checkCreate(
+    request: t.CreateRequest,
+    caller: t.Caller,
+  ): { readonly existing: t.Inode | undefined; readonly resolution: t.Resolution } {
+    this.#begin('check')
+    const { existing } = checkCreate(this.#engine, request, caller)
+    return {
+      existing: existing === undefined ? undefined : this.#engine.inode(request.path, existing),
+      resolution: this.resolve(request.path),
+    }
+  }
+
+  checkMkdir(request: t.MkdirRequest, caller: t.Caller): { readonly existing: t.Inode | undefined } {
+    this.#begin('check')
+    const { existing } = checkMkdir(this.#engine, request, caller)
+    return { existing: existing === undefined ? undefined : this.#engine.inode(request.path, existing) }
+  }
+
+  checkRename(request: t.RenameRequest, caller: t.Caller): t.Inode {
+    this.#begin('check')
+    return this.#engine.inode(request.src, checkRename(this.#engine, request, caller).source)
+  }
+
+  checkDelete(request: t.DeleteRequest, caller: t.Caller): t.Inode {
+    this.#begin('check')
+    return this.#engine.inode(request.path, checkDelete(this.#engine, request, caller))
+  }
+
   /** Whether the caller may write the file or directory itself (free, persist, load). */
-  checkWrite(path: string, caller: t.Caller): t.Inode
+  checkWrite(path: string, caller: t.Caller): t.Inode {
+    this.#begin('check')
+    const inode = this.#engine.inode(path, this.#engine.existing(path, caller))
+    if (inode.record.owner !== caller.user) this.#engine.access.check(inode.record, caller, WRITE, path)
+    return inode
+  }
 
-  // Mutations: planned at once, resolved when durable. A repeated commandId returns the first outcome.
-  create(request: t.CreateRequest, caller: t.Caller): Promise<t.CreateOutcome>
-  complete(request: t.CompleteRequest, caller: t.Caller): Promise<t.CreateOutcome>
-  mkdir(request: t.MkdirRequest, caller: t.Caller): Promise<t.CreateOutcome>
-  rename(request: t.RenameRequest, caller: t.Caller): Promise<void>
-  delete(request: t.DeleteRequest, caller: t.Caller): Promise<t.DeleteOutcome>
-  setAttribute(request: t.AttributeRequest, caller: t.Caller): Promise<{ changed: number }>
-  addMount(request: t.MountRequest, caller: t.Caller): Promise<{ mountId: MountId }>
-  removeMount(request: { path: string; commandId?: Uint8Array }, caller: t.Caller): Promise<t.Mount>
+  // --- Mutations: planned at once, resolved when durable -------------------------------------------------------------
+
+  create(request: t.CreateRequest, caller: t.Caller): Promise<t.CreateOutcome> {
+    return this.#mutate(
+      'create',
+      request.commandId,
+      () => create(this.#engine, request, caller),
+      (outcome) => outcome.inode.record.id,
+      (id) => createdBefore(this.#engine, request, caller, id as FileId),
+    )
+  }
+
+  complete(request: t.CompleteRequest, caller: t.Caller): Promise<t.CreateOutcome> {
+    return this.#mutate(
+      'complete',
+      request.commandId,
+      () => complete(this.#engine, request, caller),
+      (outcome) => outcome.inode.record.id,
+      (id) => this.#foundAgain(request.path, id),
+    )
+  }
+
+  mkdir(request: t.MkdirRequest, caller: t.Caller): Promise<t.CreateOutcome> {
+    return this.#mutate(
+      'mkdir',
+      request.commandId,
+      () => mkdir(this.#engine, request, caller),
+      (outcome) => outcome.inode.record.id,
+      (id) => this.#foundAgain(request.path, id),
+    )
+  }
+
+  rename(request: t.RenameRequest, caller: t.Caller): Promise<void> {
+    return this.#mutate(
+      'rename',
+      request.commandId,
+      () => rename(this.#engine, request, caller),
+      () => 0,
+      () => {},
+    )
+  }
+
+  delete(request: t.DeleteRequest, caller: t.Caller): Promise<t.DeleteOutcome> {
+    return this.#mutate(
+      'delete',
+      request.commandId,
+      () => remove(this.#engine, request, caller),
+      (outcome) => outcome.files + outcome.directories,
+      () => ({ inode: undefined, files: 0, directories: 0 }),
+    )
+  }
+
+  /** Recursive changes are made a page at a time: not one step, but each page is. Pins always go down. */
+  async setAttribute(request: t.AttributeRequest, caller: t.Caller): Promise<{ changed: number }> {
+    const changed = await this.#mutate<number>(
+      'set_attribute',
+      request.commandId,
+      () => {
+        const place = this.#engine.existing(request.path, caller)
+        checkAttributes(this.#engine, request.path, new RecordView(place.record), request, caller)
+        return setAttributes(this.#engine, place, request) ? 1 : 0
+      },
+      (count) => count,
+      (count) => count,
+    )
+    const below = request.recursive ? request : pinsOf(request)
+    return { changed: below === undefined ? changed : changed + (await this.#setBelow(below, caller)) }
+  }
+
+  addMount(request: t.MountRequest, caller: t.Caller): Promise<{ mountId: MountId }> {
+    return this.#mutate(
+      'mount',
+      request.commandId,
+      () => mount(this.#engine, request, caller),
+      (outcome) => outcome.mountId,
+      (id) => ({ mountId: id as MountId }),
+    )
+  }
+
+  updateMount(request: Omit<t.MountRequest, 'uri'>, caller: t.Caller): Promise<t.Mount> {
+    return this.#change('mount', () => updateMount(this.#engine, request, caller))
+  }
+
+  /** Resolves with the mount that was; undefined for a repeat. */
+  removeMount(
+    request: { readonly path: string; readonly commandId?: Uint8Array },
+    caller: t.Caller,
+  ): Promise<t.Mount | undefined> {
+    return this.#mutate<t.Mount | undefined>(
+      'unmount',
+      request.commandId,
+      () => unmount(this.#engine, request.path, caller),
+      () => 0,
+      () => undefined,
+    )
+  }
+
   /** Queues the persist; false if the file is persisted already. @throws CONFLICT reason INCOMPLETE */
-  persist(request: { path: string; commandId?: Uint8Array }, caller: t.Caller): Promise<{ queued: boolean }>
+  persist(
+    request: { readonly path: string; readonly commandId?: Uint8Array },
+    caller: t.Caller,
+  ): Promise<{ queued: boolean }> {
+    return this.#mutate(
+      'persist',
+      request.commandId,
+      () => ({ queued: persist(this.#engine, request.path, caller) }),
+      (outcome) => (outcome.queued ? 1 : 0),
+      (queued) => ({ queued: queued === 1 }),
+    )
+  }
 
-  // Mutations of the daemon itself: no permissions.
+  /**
+   * Drops cached blocks of complete files at the workers. @throws CONFLICT reason NOT_PERSISTED or (unless forced) PINNED, for a
+   * single file; in a directory such files are passed over
+   */
+  async free(
+    request: { readonly path: string; readonly recursive: boolean; readonly forced: boolean },
+    caller: t.Caller,
+  ): Promise<{ files: number; bytes: number }> {
+    const top = this.checkWrite(request.path, caller)
+    if (top.record.directory && !request.recursive && top.record.length > 0) {
+      throw new AlluxioError('DIRECTORY_NOT_EMPTY', `${request.path} is a directory: free it recursively`)
+    }
+    let files = 0
+    let bytes = 0
+    let cursor: string | undefined
+    do {
+      const page = this.walk(request.path, { limit: PAGE, cursor })
+      for (const inode of page.inodes) {
+        const freed = this.#freeFile(inode, request.forced, inode.path === request.path)
+        if (freed > 0) files++
+        bytes += freed
+      }
+      cursor = page.cursor
+      await this.#store.durable()
+    } while (cursor !== undefined)
+    return { files, bytes }
+  }
+
+  // --- Mutations of the daemon itself: no permissions ----------------------------------------------------------------
+
   /** The file's bytes are in the under-store: leaves the queue; unpersisted ancestors are persisted with it. False if it is gone. */
-  persisted(fileId: FileId, fingerprint: string): Promise<boolean>
+  persisted(fileId: FileId, fingerprint: string): Promise<boolean> {
+    return this.#change('persisted', () => persisted(this.#engine, fileId, fingerprint))
+  }
+
   /** Its only copies are gone. */
-  markLost(fileId: FileId): Promise<boolean>
+  markLost(fileId: FileId): Promise<boolean> {
+    return this.#change('lost', () => markLost(this.#engine, fileId))
+  }
+
   /** Children of a directory found in its under-store. Idempotent. */
-  load(request: t.LoadRequest): Promise<t.LoadOutcome>
+  load(request: t.LoadRequest): Promise<t.LoadOutcome> {
+    return this.#change('load', () => load(this.#engine, request))
+  }
+
   /** After `load` calls with `some` that named all children between them: what was not named since `listedMs` has vanished. */
-  loadEnd(request: { path: string; names: ReadonlySet<string>; listedMs: number }): Promise<t.LoadOutcome>
-  /** Sets or clears STALE: the last sync of the path failed. */
-  markStale(path: string, stale: boolean): Promise<void>
+  loadEnd(request: {
+    readonly path: string
+    readonly names: ReadonlySet<string>
+    readonly listedMs: number
+  }): Promise<t.LoadOutcome> {
+    return this.#change('load', () => loadEnd(this.#engine, request))
+  }
+
+  /** Sets or clears STALE: the last sync of the path failed. Nothing happens if the path does not exist. */
+  markStale(path: string, stale: boolean): Promise<void> {
+    return this.#change('stale', () => {
+      const parent = this.#tree.directory(path.slice(0, path.lastIndexOf('/')) || '/')
+      const place = parent === undefined ? undefined : this.#tree.place(path)
+      if (place?.record !== undefined) markStale(this.#engine, { ...place, record: place.record }, stale)
+    })
+  }
+
   /** Deletes whatever the path is, without permissions and without touching an under-store (TTL, vanished sources). */
-  evict(path: string): Promise<t.DeleteOutcome>
-  /** Continues reclaiming detached trees; true while there is more. Call it from a timer until it is false, and at start. */
-  reclaim(limit?: number): Promise<boolean>
+  evict(path: string): Promise<t.DeleteOutcome> {
+    return this.#change('evict', () => evict(this.#engine, path))
+  }
+
+  /** Continues reclaiming detached trees; true while there is more. Call it from a timer, and at start until it is false. */
+  reclaim(limit = PAGE): Promise<boolean> {
+    return this.#change('reclaim', () => reclaim(this.#engine, limit))
+  }
+
+  // --- inside --------------------------------------------------------------------------------------------------------
+
+  #begin(operation: string): void {
+    this.#store.readBatch = 0
+    this.#tree.trim()
+    this.#metrics?.count(operation)
+  }
+
+  /** The value now, or when what it was read from is durable. */
+  #settled<T>(value: T): t.Settled<T> {
+    const batch = this.#store.readBatch
+    if (batch <= this.#store.durableBatch) return value
+    return this.#store.durable(batch).then(() => value)
+  }
+
+  #failed(error: unknown): Promise<never> {
+    const batch = this.#store.readBatch
+    if (batch <= this.#store.durableBatch) throw error
+    return this.#store.durable(batch).then(() => {
+      throw error
+    })
+  }
+
+  #mutate<T>(
+    operation: string,
+    commandId: Uint8Array | undefined,
+    plan: () => T,
+    outcomeOf: (outcome: T) => number,
+    again: (outcome: number) => T,
+  ): Promise<T> {
+    this.#begin(operation)
+    try {
+      if (commandId !== undefined) {
+        const known = this.#commands.find(commandId)
+        if (known !== undefined) {
+          const repeated = again(known.outcome)
+          return this.#store.durable(Math.max(known.batch, this.#store.readBatch)).then(() => repeated)
+        }
+      }
+      this.#checkStore()
+      const outcome = plan()
+      if (this.#tree.staged === 0) return Promise.resolve(this.#settled(outcome))
+      if (commandId !== undefined) this.#commands.add(commandId, outcomeOf(outcome), this.#store.openBatch)
+      return this.#engine.commit().then(() => outcome)
+    } catch (error) {
+      return this.#rejected(error)
+    }
+  }
+
+  #change<T>(operation: string, plan: () => T): Promise<T> {
+    this.#begin(operation)
+    try {
+      this.#checkStore()
+      const outcome = plan()
+      if (this.#tree.staged === 0) return Promise.resolve(this.#settled(outcome))
+      return this.#engine.commit().then(() => outcome)
+    } catch (error) {
+      return this.#rejected(error)
+    }
+  }
+
+  /** An operation checks before it changes: one that failed half-way has broken the tree in memory. */
+  #rejected(error: unknown): Promise<never> {
+    assert(this.#tree.staged === 0, `an operation failed after it had begun to change: ${String(error)}`)
+    const batch = this.#store.readBatch
+    if (batch <= this.#store.durableBatch) return Promise.reject(error)
+    return this.#store.durable(batch).then(() => {
+      throw error
+    })
+  }
+
+  #checkStore(): void {
+    const refusal = this.#store.refusal()
+    if (refusal !== undefined) throw refusal
+  }
+
+  #foundAgain(path: string, id: number): t.CreateOutcome {
+    const found = findById(this.#engine, path, id as FileId)
+    if (found !== undefined) return found
+    throw new AlluxioError('NOT_FOUND', `${path}: this command made it, and it was deleted since`, {
+      reason: 'DELETED_SINCE',
+      details: { path },
+    })
+  }
+
+  async #setBelow(request: t.AttributeRequest, caller: t.Caller): Promise<number> {
+    let changed = 0
+    let cursor: string | undefined
+    do {
+      const page: { count: number; cursor: string | undefined } = await this.#change('set_attribute', () => {
+        const { steps, cursor: next } = walk(this.#tree, request.path, { limit: PAGE, cursor })
+        const below = steps.filter((step) => step.path !== request.path)
+        for (const step of below) {
+          checkAttributes(this.#engine, step.path, new RecordView(step.place.record), request, caller)
+        }
+        let count = 0
+        for (const step of below) if (setAttributes(this.#engine, step.place, request)) count++
+        return { count, cursor: next }
+      })
+      changed += page.count
+      cursor = page.cursor
+    } while (cursor !== undefined)
+    return changed
+  }
+
+  #freeFile(inode: t.Inode, forced: boolean, named: boolean): number {
+    const { record } = inode
+    if (record.directory) return 0
+    const refuse = (reason: string, why: string): number => {
+      if (!named) return 0
+      throw new AlluxioError('CONFLICT', `${inode.path} cannot be freed: ${why}`, {
+        reason,
+        details: { path: inode.path },
+      })
+    }
+    if (record.persistence !== 'PERSISTED' && record.length > 0) {
+      return refuse('NOT_PERSISTED', 'it is not persisted, its cached blocks are the only copy')
+    }
+    if (!forced && (record.flags & FLAG_PINNED) !== 0)
+      return refuse('PINNED', 'it is pinned (force it, or unpin it)')
+    const { blocks } = this.#engine
+    const { cachedBytes } = blocks.cached(record.id, record.length, record.blockSizeBytes)
+    if (cachedBytes > 0) blocks.drop(record.id, Math.ceil(record.length / record.blockSizeBytes))
+    return cachedBytes
+  }
+
+  #summary(directory: { id: FileId; files: number; directories: number; bytes: number }): t.Summary {
+    return {
+      files: directory.files,
+      directories: directory.directories,
+      bytes: directory.bytes,
+      cachedBytes: this.#usage.cachedOf(directory.id),
+      inMemoryBytes: this.#usage.inMemoryOf(directory.id),
+    }
+  }
+}
+
+/** What of a request goes down even without `recursive`: pins. */
+function pinsOf({ path, pinned, media }: t.AttributeRequest): t.AttributeRequest | undefined {
+  if (pinned === undefined) return undefined
+  return { path, recursive: true, pinned, ...(media === undefined ? {} : { media }) }
+}
+
+function format(options: NamespaceOptions, { store, runtime }: NamespaceModules): void {
+  const nowMs = runtime.now()
+  const record = encodeRecord({
+    directory: true,
+    flags: FLAG_COMPLETED | FLAG_MOUNT_POINT,
+    mode: 0o755,
+    persistence: 'PERSISTED',
+    ttlAction: 'DELETE',
+    id: ROOT_ID,
+    length: 0,
+    modifiedMs: nowMs,
+    createdMs: nowMs,
+    accessedMs: nowMs,
+    ttlMs: -1,
+    blockSizeBytes: 0,
+    mountId: 1 as MountId,
+    replicationMin: 0,
+    replicationMax: -1,
+    owner: options.superuser,
+    group: options.superuserGroup,
+    syncedSeconds: 0,
+    tail: {},
+  })
+  const { uri, readOnly = false, options: storeOptions = {} } = options.rootMount
+  const value = mountValue({ path: '/', uri, readOnly, shared: false, options: storeOptions })
+  const key = inodeKey(0, '')
+  void store.commit([
+    { table: 'inode', key, value: record },
+    { table: 'edge', key: idKey(ROOT_ID), value: key },
+    { table: 'mount', key: idKey(1), value },
+  ])
 }

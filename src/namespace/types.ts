@@ -1,12 +1,5 @@
 /** The words of the namespace's interface: what callers hand in and what they get back. */
-import type {
-  FileId,
-  FileRecord,
-  MountId,
-  PersistenceState,
-  RecordView,
-  TtlAction,
-} from '../core/index.ts'
+import type { FileId, FileRecord, MountId, PersistenceState, RecordView, TtlAction } from '../core/index.ts'
 
 /** A result that may depend on a batch that is not yet durable: then it is a promise that waits for it. */
 export type Settled<T> = T | Promise<T>
@@ -127,7 +120,8 @@ export interface DeleteRequest extends Command {
 }
 
 export interface DeleteOutcome {
-  readonly inode: Inode
+  /** What was deleted; undefined for a repeated command, whose first run deleted it. */
+  readonly inode: Inode | undefined
   /** Files and directories that went, with the path itself. */
   readonly files: number
   readonly directories: number

@@ -1,0 +1,94 @@
+/** A directory in memory: where it hangs, its record and its counters. Bounded in number, loaded on demand (`tree.ts`). */
+import type { FileId } from '../core/index.ts'
+import { viewRecord } from '../core/index.ts'
+import { inodeKey } from './keys.ts'
+
+const MODE_OFFSET = 4
+const SEARCH_ALL = 0o111
+
+export class Directory {
+  readonly id: FileId
+  /** undefined for the root. */
+  parent: Directory | undefined
+  name: string
+  /** Encoded record. Changed in place while it belongs to the open batch. */
+  record: Buffer
+  recordBatch = 0
+  /** f64 LE files, directories, bytes of the subtree. Changed in place while they belong to the open batch. */
+  counters: Buffer
+  countersBatch = 0
+  /** Youngest batch on which it depends that the directory is where it is. */
+  seenBatch: number
+  /** Whether everybody may search it and all its ancestors. */
+  open: boolean
+  /** Taken out of the tree. */
+  cut = false
+  #owner: string | undefined
+  #group: string | undefined
+
+  constructor(
+    id: FileId,
+    parent: Directory | undefined,
+    name: string,
+    record: Buffer,
+    counters: Buffer,
+    seenBatch: number,
+  ) {
+    this.id = id
+    this.parent = parent
+    this.name = name
+    this.record = record
+    this.counters = counters
+    this.seenBatch = seenBatch
+    this.open = isOpen(parent, record)
+  }
+
+  get mode(): number {
+    return this.record.readUInt16LE(MODE_OFFSET)
+  }
+
+  get owner(): string {
+    this.#owner ??= viewRecord(this.record).owner
+    return this.#owner
+  }
+
+  get group(): string {
+    this.#group ??= viewRecord(this.record).group
+    return this.#group
+  }
+
+  /** Whether it or an ancestor was taken out of the tree. */
+  get detached(): boolean {
+    for (let d: Directory | undefined = this; d !== undefined; d = d.parent) if (d.cut) return true
+    return false
+  }
+
+  get key(): Buffer {
+    return inodeKey(this.parent?.id ?? 0, this.name)
+  }
+
+  get files(): number {
+    return this.counters.readDoubleLE(0)
+  }
+
+  get directories(): number {
+    return this.counters.readDoubleLE(8)
+  }
+
+  get bytes(): number {
+    return this.counters.readDoubleLE(16)
+  }
+
+  /** Takes on a record with other attributes. */
+  replaceRecord(record: Buffer, batch: number): void {
+    this.record = record
+    this.recordBatch = batch
+    this.#owner = undefined
+    this.#group = undefined
+  }
+}
+
+function isOpen(parent: Directory | undefined, record: Buffer): boolean {
+  const mode = record.readUInt16LE(MODE_OFFSET)
+  return (parent === undefined || parent.open) && (mode & SEARCH_ALL) === SEARCH_ALL
+}

@@ -1,0 +1,142 @@
+/** rename and delete: how names move and go. */
+import { AlluxioError, isWithin, parentPath, RecordView } from '../core/index.ts'
+import { WRITE } from './access.ts'
+import type { Directory } from './directory.ts'
+import { type Engine, invalid, needsEdge } from './engine.ts'
+import { idKey, inodeKey } from './keys.ts'
+import { notFound, type Place } from './tree.ts'
+import type { Caller, DeleteOutcome, DeleteRequest, RenameRequest } from './types.ts'
+
+type Existing = Place & { readonly record: Buffer }
+
+interface Move {
+  readonly source: Existing
+  readonly from: Directory
+  readonly to: Directory
+  readonly name: string
+}
+
+/** What `rename` would say, without renaming. */
+export function checkRename(engine: Engine, request: RenameRequest, caller: Caller): Move {
+  const { src, dst } = request
+  if (src === '/' || dst === '/') throw invalid('the root can be neither source nor target of a rename')
+  const source = engine.existing(src, caller)
+  if (src !== dst && isWithin(dst, src)) throw invalid(`${src} cannot be moved into itself (${dst})`)
+  const found = engine.place(dst, caller)
+  if (found.record !== undefined) {
+    throw new AlluxioError('ALREADY_EXISTS', `${dst} exists already: a rename does not replace it`, {
+      details: { path: dst },
+    })
+  }
+  refuseMounts(engine, src, 'renamed')
+  const from = source.parent!
+  const to = found.parent!
+  engine.access.takeName(from, new RecordView(source.record), caller, src)
+  engine.access.changeNames(to, caller, dst)
+  const mount = engine.mounts.checkWritable(src)
+  if (mount !== engine.mounts.checkWritable(dst)) {
+    throw new AlluxioError(
+      'UNSUPPORTED',
+      `${src} and ${dst} lie in different mounts: copy instead of renaming`,
+      {
+        reason: 'ACROSS_MOUNTS',
+      },
+    )
+  }
+  return { source, from, to, name: found.name }
+}
+
+export function rename(engine: Engine, request: RenameRequest, caller: Caller): void {
+  const { source, from, to, name } = checkRename(engine, request, caller)
+  const { tree } = engine
+  const nowMs = engine.runtime.now()
+  const meeting = commonAncestor(from, to)
+  if (source.record[1] === 1) {
+    const directory = engine.node(source)
+    const { files, directories, bytes } = directory
+    engine.usage.moveDirectory(directory.id, from, to)
+    tree.count(from, -files, -directories - 1, -bytes, meeting)
+    tree.move(directory, to, name, request.src)
+    tree.count(to, files, directories + 1, bytes, meeting)
+  } else {
+    const record = new RecordView(source.record)
+    const key = inodeKey(to.id, name)
+    engine.usage.moveFile(record.id, from, to)
+    tree.removeInode(from.id, source.key)
+    tree.putInode(to.id, key, source.record)
+    if (needsEdge(record)) tree.put('edge', idKey(record.id), key)
+    tree.count(from, -1, 0, -record.length, meeting)
+    tree.count(to, 1, 0, record.length, meeting)
+  }
+  tree.touch(from, -1, nowMs)
+  tree.touch(to, 1, nowMs)
+}
+
+function commonAncestor(a: Directory, b: Directory): Directory | undefined {
+  const above = new Set<Directory>()
+  for (let d: Directory | undefined = a; d !== undefined; d = d.parent) above.add(d)
+  for (let d: Directory | undefined = b; d !== undefined; d = d.parent) if (above.has(d)) return d
+  return undefined
+}
+
+function refuseMounts(engine: Engine, path: string, what: string): void {
+  const mount = engine.mounts.at(path) ?? engine.mounts.below(path)[0]
+  if (mount !== undefined) {
+    throw new AlluxioError(
+      'CONFLICT',
+      `${path} cannot be ${what}: ${mount.uri} is mounted at ${mount.path}, unmount it first`,
+      { reason: 'MOUNT_POINT', details: { path, mount: mount.path } },
+    )
+  }
+}
+
+/** What `delete` would say, without deleting. */
+export function checkDelete(engine: Engine, request: DeleteRequest, caller: Caller): Existing {
+  const { path, recursive } = request
+  if (path === '/') throw invalid('the root cannot be deleted')
+  const place = engine.existing(path, caller)
+  refuseMounts(engine, path, 'deleted')
+  const record = new RecordView(place.record)
+  engine.access.takeName(place.parent!, record, caller, path)
+  engine.mounts.checkWritable(path)
+  if (record.directory && record.length > 0) {
+    if (!recursive) {
+      throw new AlluxioError(
+        'DIRECTORY_NOT_EMPTY',
+        `${path} is a directory with ${record.length} entries: delete it recursively`,
+        { details: { path } },
+      )
+    }
+    engine.access.check(record, caller, WRITE, path)
+  }
+  return place
+}
+
+export function remove(engine: Engine, request: DeleteRequest, caller: Caller): DeleteOutcome {
+  return removePlace(engine, request.path, checkDelete(engine, request, caller))
+}
+
+/** Deletes what is at a path, whoever asks. */
+export function evict(engine: Engine, path: string): DeleteOutcome {
+  if (path === '/') throw invalid('the root cannot be deleted')
+  const directory = engine.tree.directory(parentPath(path))
+  const place = directory === undefined ? undefined : engine.tree.place(path)
+  if (place?.record === undefined) throw notFound(path)
+  refuseMounts(engine, path, 'deleted')
+  return removePlace(engine, path, place as Existing)
+}
+
+export function removePlace(engine: Engine, path: string, place: Existing): DeleteOutcome {
+  const inode = engine.inode(path, place)
+  const parent = place.parent!
+  if (!inode.record.directory) {
+    engine.removeFile(place)
+    engine.tree.touch(parent, -1, engine.runtime.now())
+    return { inode, files: 1, directories: 0 }
+  }
+  const directory = engine.node(place)
+  const { files, directories } = directory
+  engine.detach(directory, path)
+  engine.tree.touch(parent, -1, engine.runtime.now())
+  return { inode, files, directories: directories + 1 }
+}
