@@ -153,7 +153,7 @@ async function serve(
     new BlockService({ clusterId }, { namespace, blocks, workers, freer, persistence, log }),
   )
   rpc.serve(MasterAdmin, admin)
-  observe(metrics, { namespace, blocks, workers, store })
+  observe(metrics, { workers, store })
 
   const door: Component = {
     name: 'rpc',
@@ -303,22 +303,8 @@ function reclaiming(namespace: Namespace, runtime: Runtime, log: Log): Component
 
 function observe(
   metrics: Metrics,
-  {
-    namespace,
-    blocks,
-    workers,
-    store,
-  }: { namespace: Namespace; blocks: BlockMap; workers: WorkerRegistry; store: RecordStore },
+  { workers, store }: { workers: WorkerRegistry; store: RecordStore },
 ): void {
-  metrics.observe('alluxio_master_inodes', 'Files and directories', () => {
-    const { files, directories } = namespace.totals()
-    return [
-      [{ kind: 'file' }, files],
-      [{ kind: 'directory' }, directories],
-    ]
-  })
-  metrics.observe('alluxio_master_blocks', 'Blocks that some worker holds', () => [[{}, blocks.blocks]])
-  metrics.observe('alluxio_master_replicas', 'Replicas of blocks on workers', () => [[{}, blocks.replicas]])
   metrics.observe('alluxio_master_workers', 'Workers by state', () => {
     const counts = { LIVE: 0, LOST: 0 }
     for (const { state } of workers.all()) counts[state]++
