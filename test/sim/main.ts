@@ -1,7 +1,7 @@
 /**
  * The simulation from the command line.
  *
- *   npm run sim -- --seed N [--trace] [--log] [--ops N] [--planted NAME]   replays one seed
+ *   npm run sim -- --seed N [--trace] [--log] [--history] [--ops N] [--planted NAME]   replays one seed
  *   npm run sim -- --seconds 600 [--from N]                                hunts over fresh seeds
  */
 import { parseArgs } from 'node:util'
@@ -14,6 +14,7 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     from: { type: 'string' },
     ops: { type: 'string' },
+    history: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
     log: { type: 'boolean', default: false },
     planted: { type: 'string' },
@@ -26,8 +27,8 @@ async function replay(seed: number): Promise<boolean> {
   const planted = PLANTED.find((name) => name === values.planted) as Planted | undefined
   const result = await runSeed(seed, {
     ...(values.ops !== undefined && { ops: Number(values.ops) }),
-    ...(values.trace && { print }),
-    ...(values.log && { print, log: true }),
+    ...(values.trace && { trace: print }),
+    ...(values.log && { log: print }),
     ...(planted !== undefined && { planted }),
   })
   print(`options: ${JSON.stringify(result.options)}`)
@@ -35,6 +36,7 @@ async function replay(seed: number): Promise<boolean> {
   print(
     `trace ${hash}: ${events} events, ${(virtualMs / 1000).toFixed(1)} virtual s, ${acknowledged} of ${operations} operations acknowledged`,
   )
+  if (values.history) for (const line of result.history) print(line)
   if (result.violations.length > 0) print(report(result))
   return result.violations.length === 0
 }

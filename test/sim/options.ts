@@ -40,10 +40,11 @@ export interface NetworkOptions {
 export interface StorageOptions {
   /** Mean time that a metadata flush takes. */
   readonly flushMs: number
-  /** Chance that an unsynced page of a block file is torn or lost in a crash; null keeps all. */
-  readonly tornWrites: number | null
-  /** Chance that a crash of a worker also empties its MEM tier (a reboot); null: never. */
-  readonly memLost: number | null
+  /** Chance that a crash of a worker is one of its machine: MEM is lost, unsynced writes are torn; null: never. */
+  readonly machineCrash: number | null
+  /** Mean time between flips of a bit in some block file of a durable tier; null: never. */
+  readonly bitFlipEveryMs: number | null
+  /** Mean time that a call to a tier's disk takes. */
   readonly diskMs: number
   /** Chance that a worker comes back with another worker's disk or an empty one; null: never. */
   readonly wrongDisk: number | null
@@ -81,16 +82,16 @@ export function optionsOf(seed: number, overrides: OptionOverrides = {}): SimOpt
   const workers = rng.int(1, 3)
   const tiers = rng.int(1, 2)
   const roomy = rng.chance(0.7)
-  const blockSizeBytes = rng.pick([4096, 8192, 16384, 65536])
+  const blockSizeBytes = rng.pick([4096, 8192, 16384, 65536, 262_144])
   const quota = roomy ? 64 * 2 ** 20 : blockSizeBytes * rng.int(12, 40)
   return {
     seed,
     clients: rng.int(2, 4),
     workers,
-    opsPerClient: overrides.ops ?? rng.int(15, 50),
+    opsPerClient: overrides.ops ?? rng.int(20, 80),
     thinkMs: rng.pick([1, 10, 50, 200]),
     blockSizeBytes,
-    extentBytes: rng.pick([4096, 16384, 65536]),
+    extentBytes: rng.pick([65536, 131_072]),
     tierBytes: Array.from({ length: tiers }, () => quota),
     shortCircuit: rng.chance(0.5),
     network: {
@@ -103,8 +104,8 @@ export function optionsOf(seed: number, overrides: OptionOverrides = {}): SimOpt
     },
     storage: {
       flushMs: rng.between(0.1, 30),
-      tornWrites: maybe(rng.between(0.05, 1)),
-      memLost: maybe(rng.between(0.1, 1)),
+      machineCrash: maybe(rng.between(0.1, 1)),
+      bitFlipEveryMs: maybe(rng.between(200, 5000)),
       diskMs: rng.between(0.01, 5),
       wrongDisk: maybe(rng.between(0.05, 0.3)),
     },

@@ -1,16 +1,18 @@
 /** One seed from its options to its verdict. */
 import { judge, type Violation } from './checkers/index.ts'
+import { HostGuard } from './kernel/guard.ts'
 import { Kernel } from './kernel/kernel.ts'
 import { Trace } from './kernel/trace.ts'
 import { type OptionOverrides, optionsOf, type SimOptions } from './options.ts'
 import { NOTHING, type Planted, plant } from './planted.ts'
+import { describe } from './workload/history.ts'
 import { World } from './world/world.ts'
 
 export interface RunOptions extends OptionOverrides {
-  /** Printed line by line as it happens. */
-  readonly print?: (line: string) => void
-  /** Log lines of the daemons are printed too. */
-  readonly log?: boolean
+  /** Handed each line of the trace as it happens. */
+  readonly trace?: (line: string) => void
+  /** Handed each log line of the daemons and clients. */
+  readonly log?: (line: string) => void
   readonly planted?: Planted
 }
 
@@ -19,10 +21,14 @@ export interface RunResult {
   readonly hash: string
   readonly events: number
   readonly virtualMs: number
+  /** What clients asked and were told, line by line. */
+  readonly history: readonly string[]
   readonly operations: number
   /** Operations that were acknowledged. */
   readonly acknowledged: number
   readonly violations: readonly Violation[]
+  /** Daemons that ended by themselves, and why: legal, but worth a look. */
+  readonly exits: readonly string[]
   /** Newest lines of the trace. */
   readonly tail: readonly string[]
 }
@@ -31,26 +37,38 @@ const MAX_EVENTS = 3_000_000
 
 export async function runSeed(seed: number, run: RunOptions = {}): Promise<RunResult> {
   const options = optionsOf(seed, run)
-  const trace = new Trace({ keep: 300, ...(run.print && { print: run.print }) })
+  const trace = new Trace({ keep: 300, ...(run.trace && { print: run.trace }) })
   const kernel = new Kernel({ seed, maxEvents: MAX_EVENTS }, { trace })
   const defect = run.planted === undefined ? NOTHING : plant(run.planted, kernel.rng('planted'))
-  const world = new World(options, { kernel, plant: defect, ...(run.log && run.print && { log: run.print }) })
-  let violations: readonly Violation[]
+  const world = new World(options, { kernel, plant: defect, ...(run.log && { log: run.log }) })
+  const guard = new HostGuard()
+  const violations: Violation[] = []
+  guard.start()
   try {
-    violations = judge(await world.play())
+    violations.push(...judge(await world.play()))
   } catch (error) {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    violations = [{ checker: 'world', message: 'the world broke down', evidence: message.split('\n') }]
+    violations.push({ checker: 'world', message: 'the world broke down', evidence: message.split('\n') })
+  } finally {
+    guard.stop()
   }
+  if (guard.leaks.length > 0)
+    violations.push({
+      checker: 'host',
+      message: 'a host clock, timer or die was used',
+      evidence: guard.leaks,
+    })
   const { operations } = world.history
   return {
     options,
     hash: trace.hash,
     events: trace.events,
     virtualMs: kernel.nowMs,
+    history: operations.map(describe),
     operations: operations.length,
     acknowledged: operations.filter(({ told }) => told !== undefined && told.kind !== 'error').length,
     violations,
+    exits: world.exits,
     tail: trace.tail(),
   }
 }
@@ -64,6 +82,7 @@ export function report(result: RunResult): string {
       `${checker}: ${message}`,
       ...evidence.map((line) => `    ${line}`),
     ]),
+    ...result.exits.slice(0, 5).map((why) => `exit: ${why}`),
     `options: ${JSON.stringify(options)}`,
     `replay: npm run sim -- --seed ${options.seed} --trace`,
   ].join('\n')

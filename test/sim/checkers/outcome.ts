@@ -26,9 +26,7 @@ export interface FinalEntry {
 export interface FinalTier {
   readonly worker: string
   readonly alias: string
-  /** What the worker says it uses, bytes. */
-  readonly usedBytes: number
-  /** What the master says the worker uses, bytes. */
+  /** What the worker told the master that it uses, bytes; -1 if nothing. */
   readonly reportedBytes: number
   readonly capacityBytes: number
   readonly files: readonly { readonly path: string; readonly bytes: number; readonly temporary: boolean }[]

@@ -14,13 +14,12 @@ import type { History, Operation, Seen, Told } from './history.ts'
 
 /** Directories that are checked for linearizability, each by itself: renames never leave one. */
 export const LIN_ROOTS = ['/lin0', '/lin1'] as const
-export const FILE_NAMES = ['a', 'b', 'c'] as const
+export const FILE_NAMES = ['a', 'b'] as const
 export const DIRECTORY_NAMES = ['d', 'e'] as const
 /** Files here are written once by one client, under a name of their own, and never removed. */
 export const KEEP_ROOT = '/keep'
 
 export interface WorkloadOptions {
-  readonly operations: number
   readonly thinkMs: number
   readonly blockSizeBytes: number
 }

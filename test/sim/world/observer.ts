@@ -18,6 +18,7 @@ import {
 import { toldError } from '../workload/history.ts'
 import type { SimNetwork } from './network.ts'
 import { connectClient } from './programs.ts'
+import type { StoreServer } from './under-store.ts'
 
 const POLL_MS = 500
 /** Rest must last so long: workers report to the master by heartbeat. */
@@ -26,8 +27,16 @@ const REST_MS = 6_000
 export interface ObserverModules {
   readonly kernel: Kernel
   readonly network: SimNetwork
+  readonly ufs: StoreServer
   readonly workload: Workload
   readonly logOf: (node: SimNode) => Log
+}
+
+/** What the observer is told about the world from outside. */
+export interface Rest {
+  /** Whether no client waits for an answer. */
+  readonly idle: () => boolean
+  readonly cacheLost: () => boolean
 }
 
 export interface LastLook {
@@ -52,8 +61,9 @@ export class Observer {
   /** Makes the directories that the workload lives in. */
   async prepare(roots: readonly string[], limitMs: number): Promise<void> {
     await this.#within(limitMs, async () => {
-      const { network, logOf } = this.#modules
-      const fs = await connectClient(this.#node, { network, log: logOf(this.#node), options: this.#options })
+      const { network, ufs, logOf } = this.#modules
+      const log = logOf(this.#node)
+      const fs = await connectClient(this.#node, { network, ufs, log, options: this.#options })
       this.#fs = fs
       for (;;) {
         const workers = await fs.admin.workers().catch(() => [])
@@ -66,16 +76,19 @@ export class Observer {
   }
 
   /** Waits until nothing is pending, then looks at everything. */
-  async quiesce(limitMs: number, idle: () => boolean): Promise<LastLook> {
+  async quiesce(limitMs: number, world: Rest): Promise<LastLook> {
     let pending: readonly string[] = ['clients']
     const look = await this.#within(limitMs, async () => {
       let restedMs = 0
       while (restedMs < REST_MS) {
         await sleep(this.#node.runtime, POLL_MS)
-        pending = idle() ? await this.#pending() : ['clients still wait for answers']
+        pending = world.idle() ? await this.#pending(world) : ['clients still wait for answers']
         restedMs = pending.length === 0 ? restedMs + POLL_MS : 0
       }
-      return { entries: await this.#look(), workers: await this.#open.admin.workers() }
+      const entries = await this.#look()
+      // The looks have cached what they read: the master hears of it with the next heartbeats.
+      await sleep(this.#node.runtime, REST_MS)
+      return { entries, workers: await this.#open.admin.workers() }
     })
     if (look === undefined) return { quiet: false, pending, entries: [], workers: [] }
     return { quiet: true, pending: [], ...look }
@@ -101,16 +114,16 @@ export class Observer {
   }
 
   /** What is not done yet, in words. */
-  async #pending(): Promise<readonly string[]> {
+  async #pending({ cacheLost }: Rest): Promise<readonly string[]> {
     try {
       const workers = await this.#open.admin.workers()
-      const lost = workers
-        .filter(({ state }) => state !== 'LIVE')
-        .map(({ address }) => `${address.host} is lost`)
+      // A worker that came back with a new identity leaves its old one behind as lost.
+      const live = workers.filter(({ state }) => state === 'LIVE').length
+      // A file whose only bytes the world has taken can never be persisted.
       const waiting = (await this.#walk('/'))
-        .filter(({ persistenceState }) => persistenceState === 'TO_BE_PERSISTED')
+        .filter(({ persistenceState }) => persistenceState === 'TO_BE_PERSISTED' && !cacheLost())
         .map(({ path }) => `${path} waits for its persist`)
-      return [...(workers.length < this.#options.workers ? ['workers are missing'] : lost), ...waiting]
+      return [...(live < this.#options.workers ? [`${live} workers live`] : []), ...waiting]
     } catch (error) {
       return [`the observer is refused: ${String(error)}`]
     }

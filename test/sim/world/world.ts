@@ -63,8 +63,7 @@ export class World {
     this.#workload = new Workload(options, { history: this.history, rng: this.#kernel.rng('workload') })
     const shared = { ...modules, network: this.#network, ufs: this.#ufs, options, logOf: this.#logOf }
     this.#master = new MasterHost(shared)
-    const disks = this.#kernel.rng('disks')
-    this.#workers = Array.from({ length: options.workers }, (_, i) => new WorkerHost(i, { ...shared, disks }))
+    this.#workers = Array.from({ length: options.workers }, (_, i) => new WorkerHost(i, shared))
     this.#left = Array.from({ length: options.clients }, () => options.opsPerClient)
     this.#clients = this.#left.map((_, i) => this.#client(i))
   }
@@ -74,6 +73,7 @@ export class World {
     const observer = new Observer(this.options, {
       kernel: this.#kernel,
       network: this.#network,
+      ufs: this.#ufs,
       logOf: this.#logOf,
       workload: this.#workload,
     })
@@ -86,6 +86,7 @@ export class World {
       network: this.#network,
       master: this.#master.process,
       workers: this.#workers.map(({ process }) => process),
+      flipBit: (index) => this.#workers[index]?.flipBit(),
       clients: this.#clients,
     })
     faults.start()
@@ -95,23 +96,31 @@ export class World {
     faults.stop()
     this.#ufs.faulty = false
     this.#network.heal()
+    for (const worker of this.#workers) worker.heal()
     for (const process of [
       this.#master.process,
       ...this.#workers.map((worker) => worker.process),
       ...this.#clients,
     ])
       process.start()
-    const seen = await observer.quiesce(LIVENESS_MS, () => this.#idle())
+    const cacheLost = () => this.#workers.some((worker) => worker.cacheLost)
+    const seen = await observer.quiesce(LIVENESS_MS, { idle: () => this.#idle(), cacheLost })
     return {
       options: this.options,
       history: this.history,
       kept: this.#workload.kept,
-      cacheLost: this.#workers.some((worker) => worker.cacheLost),
+      cacheLost: cacheLost(),
       ...seen,
-      tiers: this.#workers.flatMap((worker) => worker.tiers(seen.workers)),
+      tiers: (await Promise.all(this.#workers.map((worker) => worker.tiers(seen.workers)))).flat(),
       objects: objectsOf(this.#tree),
       uncaught: this.#kernel.uncaught.map(({ node, error }) => `${node}: ${stackOf(error)}`),
     }
+  }
+
+  /** Ends of processes that nobody ordered. */
+  get exits(): readonly string[] {
+    const daemons = [this.#master.process, ...this.#workers.map(({ process }) => process), ...this.#clients]
+    return daemons.flatMap(({ name, exits }) => exits.map((why) => `${name}: ${why}`))
   }
 
   #idle(): boolean {
@@ -129,6 +138,7 @@ export class World {
           if ((this.#left[index] ?? 0) <= 0) return
           const plain = await connectClient(node, {
             network: this.#network,
+            ufs: this.#ufs,
             log: this.#logOf(node),
             options: this.options,
           })
