@@ -224,7 +224,15 @@ class ZeroMqConnection implements Connection {
     socket.events.on('disconnect', () =>
       this.#lost(socket, 'the connection was closed by the peer or timed out'),
     )
-    socket.events.on('connect:retry', () => this.#trouble(socket, 'nobody listens there'))
+    // A retry follows a refused connection, and one that was accepted and then hung up on: only the first says this.
+    let accepted = false
+    socket.events.on('connect', () => {
+      accepted = true
+    })
+    socket.events.on('connect:retry', () => {
+      if (!accepted) this.#trouble(socket, 'nobody listens there')
+      accepted = false
+    })
     for (const event of [
       'handshake:error:protocol',
       'handshake:error:auth',
@@ -243,7 +251,7 @@ class ZeroMqConnection implements Connection {
   #lost(socket: zmq.Dealer, reason: string): void {
     if (socket !== this.#socket || this.#closed) return
     if (!this.#up) {
-      this.#trouble(socket, reason)
+      this.#trouble(socket, 'the peer hung up at once; does it speak another protocol?')
       return
     }
     this.#up = false
