@@ -2,22 +2,21 @@
 import { hostname } from 'node:os'
 import { type BlockDisk, FileDisk } from '../../arrow/index.ts'
 import type { Config } from '../../core/config/index.ts'
-import { type Component, type Log, Metrics, type Runtime, Supervisor, toAlluxioError } from '../../core/index.ts'
-import * as o from '../../core/options/index.ts'
 import {
-  connectRpc,
-  MasterBlock,
-  type RpcConnection,
-  RpcServer,
-  type Transport,
-  WorkerBlock,
-} from '../../rpc/index.ts'
+  type Component,
+  type Log,
+  Metrics,
+  type Runtime,
+  Supervisor,
+  toAlluxioError,
+} from '../../core/index.ts'
+import * as o from '../../core/options/index.ts'
+import { MasterBlock, RpcServer, type Transport, WorkerBlock } from '../../rpc/index.ts'
 import { type BlockStore, openBlockStore } from '../../store/index.ts'
 import type { UnderStore } from '../../ufs/index.ts'
 import { HttpDoor } from '../http.ts'
 import { type MountedStore, UnderStores } from '../under-stores.ts'
 import { loadIdentity, saveIdentity, type WorkerIdentity } from './identity.ts'
-import { openTiers } from './tiers.ts'
 import { blockService } from './services/block-service.ts'
 import { MasterLink } from './services/master-link.ts'
 import { MountTable } from './services/mount-table.ts'
@@ -25,6 +24,7 @@ import { Peers } from './services/peers.ts'
 import { Tasks } from './services/tasks.ts'
 import { UfsUploads } from './services/ufs-uploads.ts'
 import { observeStore, WorkerMetrics } from './services/worker.metrics.ts'
+import { openTiers } from './tiers.ts'
 
 export interface WorkerModules {
   readonly runtime: Runtime
@@ -74,7 +74,8 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
   const { runtime, transport, log, onFatal, disk = new FileDisk() } = modules
   const metrics = new Metrics()
   const identities = modules.identity ?? identityFile(config, runtime)
-  const { identity, tiers } = await openTiers(config, await identities.load(), { disk, log })
+  const mount = modules.disk === undefined
+  const { identity, tiers } = await openTiers(config, await identities.load(), { disk, log, mount })
   await identities.save(identity)
   const store = await openBlockStore(storeOptions(config, tiers), { disk, runtime, log, metrics })
   const counts = new WorkerMetrics(metrics)
@@ -95,7 +96,7 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
   const mounts = new MountTable({ fetch: () => master.mounts({}), stores, log })
   const clusterId = () => link.identity.clusterId
   const workerId = () => link.workerId
-  const uploads = new UfsUploads({ store, mounts, metrics: counts, clusterId })
+  const uploads = new UfsUploads({ store, mounts, metrics: counts, clusterId, log })
   const tasks: Tasks = new Tasks({
     ...{ store, mounts, master, workerId, clusterId, runtime, log },
     metrics: counts,

@@ -16,7 +16,7 @@ export interface Machine {
 }
 
 const ALIASES = ['MEM', 'SSD', 'HDD'] as const
-const MEMORY_ALIAS = 'MEM'
+export const MEMORY_ALIAS = 'MEM'
 
 /**
  * Tiers, fastest first.

@@ -6,15 +6,15 @@ import type { BlockDisk } from '../../arrow/index.ts'
 import type { Config } from '../../core/config/index.ts'
 import type { Log } from '../../core/index.ts'
 import * as o from '../../core/options/index.ts'
-import type { TierOptions } from '../../store/index.ts'
+import { mountRamdisk, type TierOptions } from '../../store/index.ts'
 import type { WorkerIdentity } from './identity.ts'
-import { type Machine, tiersOf } from './tier-options.ts'
+import { type Machine, MEMORY_ALIAS, tiersOf } from './tier-options.ts'
 
 /** The tiers, and the identity that remembers the quotas which were derived from the machine. */
 export async function openTiers(
   config: Config,
   identity: WorkerIdentity,
-  { disk, log }: { readonly disk: BlockDisk; readonly log: Log },
+  { disk, log, mount }: { readonly disk: BlockDisk; readonly log: Log; readonly mount: boolean },
 ): Promise<{ identity: WorkerIdentity; tiers: TierOptions[] }> {
   const derived: Record<string, number> = {}
   const machine: Machine = {
@@ -29,6 +29,7 @@ export async function openTiers(
     for (const { path, quotaBytes } of tier.folders) derived[path] = quotaBytes
   }
   for (const { alias, folders } of tiers) log.info('tier', { alias, folders })
+  if (mount) await mountMemory(config, tiers, log)
   return { identity: { ...identity, quotas: derived }, tiers }
 }
 
@@ -36,4 +37,15 @@ function existingAncestor(folder: string): string {
   let path = folder
   while (!existsSync(path) && dirname(path) !== path) path = dirname(path)
   return path
+}
+
+/** Memory folders become file systems of their own with huge pages where that is allowed; what was not is remarked on. */
+async function mountMemory(config: Config, tiers: readonly TierOptions[], log: Log): Promise<void> {
+  const mode = config.get(o.WORKER_RAMDISK_MODE)
+  for (const { path, quotaBytes } of tiers.flatMap(({ alias, folders }) =>
+    alias === MEMORY_ALIAS ? folders : [],
+  )) {
+    const { kind, hugePages, remark } = await mountRamdisk({ path, sizeBytes: quotaBytes, mode })
+    log.info('ramdisk', { path, kind, hugePages, remark })
+  }
 }

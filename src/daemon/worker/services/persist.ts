@@ -18,6 +18,7 @@ import type { MountTable } from './mount-table.ts'
 import {
   createWithParents,
   type FileAttributes,
+  finish,
   isFinishedCopy,
   sameBytes,
   statusIfAny,
@@ -65,7 +66,7 @@ export async function persistFile(
   const bytes = () => fileBytes(modules, blocks, workers, signal)
   const fingerprint =
     (await finishedBefore(store, target.path, file, bytes, signal)) ??
-    (await upload(store, target.path, file, bytes(), signal))
+    (await upload(store, target.path, file, bytes(), modules.log, signal))
   modules.store.markPersisted(fileId as FileId)
   modules.metrics.persisted.add()
   return fingerprint
@@ -93,13 +94,14 @@ async function upload(
   path: string,
   file: FileAttributes,
   bytes: AsyncIterable<Uint8Array>,
+  log: Log,
   signal: AbortSignal,
 ): Promise<string> {
   const writer = await createWithParents(store, path, file, signal)
   try {
     for await (const chunk of bytes) await writer.write(chunk)
     signal.throwIfAborted()
-    return (await writer.close()).fingerprint
+    return (await finish(store, writer, file, log)).fingerprint
   } catch (error) {
     await writer.abort()
     throw error

@@ -1,5 +1,5 @@
 /** How this worker makes a file in an under-store, and how it knows one that it has made before. */
-import { isAlluxioError } from '../../../core/index.ts'
+import { isAlluxioError, type Log } from '../../../core/index.ts'
 import type { UfsCreateOptions, UfsStatus, UfsWriter, UnderStore } from '../../../ufs/store.ts'
 
 export interface FileAttributes {
@@ -23,8 +23,6 @@ export async function createWithParents(
 ): Promise<UfsWriter> {
   const options: UfsCreateOptions = {
     mode: file.mode,
-    owner: file.owner,
-    group: file.group,
     signal,
     ...(file.length > 0 ? { sizeHint: file.length } : {}),
     ...(store.capabilities.objectMetadata ? { metadata: { [FILE_ID]: fileIdText(file) } } : {}),
@@ -37,6 +35,29 @@ export async function createWithParents(
     await store.mkdir(path.slice(0, slash), { signal })
     return await store.create(path, options)
   }
+}
+
+/**
+ * Makes a written file visible, and its owner's where that can be: a user whom only the cluster knows, or a worker that may
+ * not give files away, is no reason to refuse the bytes.
+ */
+export async function finish(
+  store: UnderStore,
+  writer: UfsWriter,
+  file: FileAttributes,
+  log: Log,
+): Promise<UfsStatus> {
+  const status = await writer.close()
+  const { owner, group } = file
+  if (!store.capabilities.posix || owner === '' || (status.owner === owner && status.group === group)) {
+    return status
+  }
+  try {
+    await store.setAttributes(status.path, { owner, group })
+  } catch (error) {
+    log.debug('owner not set in the under-store', { path: status.path, owner, group, error })
+  }
+  return status
 }
 
 /** What stands at `path`, if anything does. */

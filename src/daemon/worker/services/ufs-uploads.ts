@@ -3,13 +3,13 @@
  * committed, so that the upload overlaps with the writing; the blocks named and not yet uploaded are bounded, because
  * the cache may be smaller than the file.
  */
-import { AlluxioError, type BlockId, type FileId } from '../../../core/index.ts'
+import { AlluxioError, type BlockId, type FileId, type Log } from '../../../core/index.ts'
 import type { Infer, Item } from '../../../rpc/contract.ts'
 import type { WorkerBlock } from '../../../rpc/contracts/index.ts'
 import type { BlockBytes, BlockStore } from '../../../store/index.ts'
 import type { UfsStatus, UfsWriter } from '../../../ufs/store.ts'
 import type { MountTable } from './mount-table.ts'
-import { createWithParents, type FileAttributes } from './ufs-create.ts'
+import { createWithParents, type FileAttributes, finish } from './ufs-create.ts'
 import type { WorkerMetrics } from './worker.metrics.ts'
 
 type UploadMethod = (typeof WorkerBlock)['methods']['writeUfs']
@@ -20,6 +20,7 @@ export interface UfsUploadsModules {
   readonly store: BlockStore
   readonly mounts: MountTable
   readonly metrics: WorkerMetrics
+  readonly log: Log
   /** Cluster that the file ids belong to. */
   readonly clusterId: () => string
 }
@@ -93,7 +94,7 @@ export class UfsUploads {
       await upload.drainTo(writer)
       await received
       signal.throwIfAborted()
-      return await writer.close()
+      return await finish(store, writer, attributes, this.#modules.log)
     } catch (error) {
       await writer.abort()
       throw error

@@ -1,0 +1,25 @@
+/** One daemon of a benchmark: `node daemon.ts master|worker key=value …`; prints its RPC port when it serves. */
+import { Config } from '../../src/core/config/index.ts'
+import { silentLog, systemRuntime } from '../../src/core/index.ts'
+import '../../src/core/options/index.ts'
+import { startMaster } from '../../src/daemon/master/index.ts'
+import { startWorker } from '../../src/daemon/worker/index.ts'
+import { ZeroMqTransport } from '../../src/rpc/index.ts'
+
+const [role, ...properties] = process.argv.slice(2)
+const config = Config.load({ properties })
+const modules = {
+  runtime: systemRuntime,
+  transport: new ZeroMqTransport({}, { runtime: systemRuntime }),
+  log: silentLog,
+  onFatal: (error: unknown) => {
+    throw error
+  },
+}
+const daemon =
+  role === 'master'
+    ? await startMaster(config, { ...modules, superuser: { user: 'bench', group: 'bench' } })
+    : await startWorker(config, modules)
+process.stdout.write(`${daemon.rpcPort}\n`)
+process.once('SIGTERM', () => void daemon.stop())
+await daemon.ended
