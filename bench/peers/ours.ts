@@ -171,7 +171,10 @@ async function operation(o: Order, threads: number): Promise<Loop> {
     }
     case 'readAll': {
       const buffers = Array.from({ length: threads }, () => new Uint8Array(65536))
-      return { operation: (t, i) => drain(`${d}/o${(t * per + i) % files}`, buffers[t]!, size) }
+      return {
+        operation: (t, i) =>
+          drain(`${d}/${String((t * per + i) % files).padStart(6, '0')}`, buffers[t]!, size),
+      }
     }
     case 'fill': {
       const from = o.number('from')

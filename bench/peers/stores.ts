@@ -1,47 +1,41 @@
 /** The S3 servers that section s3 reads from. */
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { freePorts } from './machine.ts'
 import { CACHE } from './upstream.ts'
 
-/** An S3 server in memory that answers late and counts what it is asked. */
+/** An S3 server in memory that answers late and counts what it is asked: test/support/s3-latency. */
 export interface LatencyStore {
   readonly endpoint: string
-  put(key: string, content: Uint8Array): Promise<void>
-  delay(ms: number): Promise<void>
+  /** Objects `prefix000000`, `prefix000001`, … */
+  fill(prefix: string, count: number, bytes: number): Promise<void>
   stats(): Promise<{ readonly calls: number; readonly bytesOut: number }>
   reset(): Promise<void>
-  close(): Promise<void>
+  close(): void
 }
 
-export async function latencyStore(bucket: string): Promise<LatencyStore> {
-  const [port] = await freePorts(1)
-  const child = spawn(join(CACHE, 's3lat'), ['-addr', `127.0.0.1:${port}`, '-bucket', bucket], {
-    stdio: 'ignore',
+export async function latencyStore(bucket: string, delayMs: number): Promise<LatencyStore> {
+  const program = join(CACHE, 's3-latency')
+  const source = join(import.meta.dirname, '../../test/support/s3-latency')
+  // Go rebuilds only what has changed.
+  execFileSync('go', ['build', '-o', program, '.'], { cwd: source, stdio: ['ignore', 2, 2] })
+  const child = spawn(program, ['-bucket', bucket, '-delay', `${delayMs}ms`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const endpoint = `http://127.0.0.1:${port}`
-  const ask = async (path: string, init?: RequestInit) => {
-    const response = await fetch(`${endpoint}${path}`, init)
-    if (!response.ok) throw new Error(`${path}: ${response.status}`)
-    return await response.text()
-  }
-  for (let attempt = 0; !(await ask('/__stats').catch(() => '')); attempt++) {
-    if (attempt === 50) throw new Error('the latency server does not answer')
-    await sleep(100)
-  }
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  const endpoint = line.toString().trim()
+  const control = async (order: string) => await (await fetch(`${endpoint}/_control/${order}`)).text()
   return {
     endpoint,
-    put: async (key, content) =>
-      void (await ask(`/${bucket}/${key}`, { method: 'PUT', body: Buffer.from(content.buffer) })),
-    delay: async (ms) => void (await ask(`/__delay?d=${ms}ms`)),
-    reset: async () => void (await ask('/__reset')),
+    fill: async (prefix, count, bytes) =>
+      void (await control(`fill?bucket=${bucket}&prefix=${prefix}&count=${count}&bytes=${bytes}`)),
+    reset: async () => void (await control('reset')),
     stats: async () => {
-      const counters = JSON.parse(await ask('/__stats')) as Record<string, number>
-      return { calls: counters.total ?? 0, bytesOut: counters.bytes_out ?? 0 }
+      const { calls, bytesOut } = JSON.parse(await control('stats'))
+      return { calls: Object.values(calls as Record<string, number>).reduce((a, b) => a + b, 0), bytesOut }
     },
-    close: async () => void child.kill(),
+    close: () => void child.kill(),
   }
 }
 

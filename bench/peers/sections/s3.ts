@@ -24,7 +24,7 @@ export async function s3(bench: Bench): Promise<void> {
   const { sides } = await bench.clusters(medium.folder)
   const contenders = await bench.contenders(sides)
   const validating = await bench.contenders(sides, { properties: VALIDATED })
-  const store = await latencyStore(BUCKET)
+  const store = await latencyStore(BUCKET, DELAY_MS)
   bench.onEnd(() => store.close())
   await bench.each(contenders, 'mount', mountValues('/s3', BUCKET, store.endpoint))
   await bench.rounds((round, keep) => smallObjects(bench, store, contenders, validating, round, keep))
@@ -54,9 +54,7 @@ async function smallObjects(
   round: number,
   keep: boolean,
 ): Promise<void> {
-  await store.delay(0)
-  for (let i = 0; i < OBJECTS; i++) await store.put(`round${round}/o${i}`, new Uint8Array(4096).fill(i))
-  await store.delay(DELAY_MS)
+  await store.fill(`round${round}/`, OBJECTS, 4096)
   const dir = `/s3/round${round}`
   const read = { op: 'readAll', threads: CALLERS, per: READ / CALLERS, files: READ, dir, size: 4096 }
   for (const [i, contender] of contenders.entries()) {
@@ -88,9 +86,7 @@ async function randomReads(
   const threads = 4
   const per = bench.scaled(1000) / threads
   const size = 65_536
-  await store.delay(0)
-  await store.put('big', new Uint8Array(bytes))
-  await store.delay(DELAY_MS)
+  await store.fill('big', 1, bytes)
   const touched = new Set<number>()
   for (let t = 0; t < threads; t++) {
     let x = t * 7919 + 1
@@ -101,7 +97,7 @@ async function randomReads(
   }
   for (const contender of contenders) {
     await store.reset()
-    const values = { op: 'pread', path: '/s3/big', bytes, size, threads, per }
+    const values = { op: 'pread', path: '/s3/big000000', bytes, size, threads, per }
     await bench.measure('random 64k cold', [contender], '/s', 'load', values)
     // Caching in the background goes on after the readers have what they want.
     let { bytesOut } = await store.stats()
@@ -152,6 +148,7 @@ async function largeObject(bench: Bench, contenders: readonly Contender[]): Prom
     `raw SDK at its best with ${best.parallel} ranges of ${best.partBytes / MIB} MiB in flight`,
   )
   await bench.each(contenders, 'mount', mountValues('/minio', LARGE_BUCKET, endpoint))
+  await bench.each(contenders, 'ls', { path: '/minio' })
   const values = { path: '/minio/big', threads: 1, buf: MIB }
   await bench.rounds(async (_round, keep) => {
     await bench.each(contenders, 'free', { path: '/minio/big' })

@@ -189,7 +189,7 @@ public final class Driver {
       case "readSmall": return (t, i) -> drain(d + "/" + t + "/" + i, new byte[size], size);
       case "readAll": {
         int per = o.number("per");
-        return (t, i) -> drain(d + "/o" + (t * per + i) % files, new byte[65536], size);
+        return (t, i) -> drain(String.format("%s/%06d", d, (t * per + i) % files), new byte[65536], size);
       }
       case "fill": {
         int from = o.number("from");
