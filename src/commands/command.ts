@@ -92,7 +92,8 @@ export abstract class AlluxioCommand extends Command {
   }
 
   /**
-   * Runs `use` for each path that the patterns name. A path that fails does not keep the others from their turn.
+   * Runs `use` for each path that the patterns name. A path that fails does not keep the others from their turn, unless
+   * it was the cluster that failed.
    * @throws the failures, joined
    */
   async forEachPath(
@@ -109,16 +110,20 @@ export abstract class AlluxioCommand extends Command {
             try {
               await use(fs, path)
             } catch (error) {
-              if (isAlluxioError(error, 'CANCELLED')) throw error
+              if (endsAll(error)) throw error
               failures.push(error)
             }
           }
         } catch (error) {
-          if (isAlluxioError(error, 'CANCELLED')) throw error
+          if (endsAll(error)) throw error
           failures.push(error)
         }
       }
       if (failures.length > 0) throw joinFailures(failures)
     })
   }
+}
+
+function endsAll(error: unknown): boolean {
+  return isAlluxioError(error, 'CANCELLED') || isAlluxioError(error, 'UNAVAILABLE')
 }

@@ -35,7 +35,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   try {
     if (help || rest[0] === 'help' || rest.length === 0) return await showHelp(rest, help)
     const { id, argv: args } = await resolve(rest)
-    const load = COMMANDS[id]
+    const load = Object.hasOwn(COMMANDS, id) ? COMMANDS[id] : undefined
     if (load === undefined) return await showHelp(rest, false)
     const command = await load()
     if (

@@ -17,19 +17,21 @@ export function unknownCommand(words: readonly string[]): AlluxioError {
 
 export function nearestCommand(words: readonly string[]): string | undefined {
   let best: string | undefined
-  let bestDistance = 4
+  let bestScore = 4
   for (const id of Object.keys(COMMANDS)) {
     const name = id.replaceAll(':', ' ')
     const given = words.slice(0, id.split(':').length).join(' ')
     // Also the bare verb: `alluxio ls` is most likely `alluxio fs ls`.
     const verb = id.slice(id.lastIndexOf(':') + 1)
     const distance = Math.min(
-      editDistance(given.toLowerCase(), name.toLowerCase(), bestDistance),
-      words[0]?.toLowerCase() === verb.toLowerCase() ? 1 : bestDistance,
+      editDistance(given.toLowerCase(), name.toLowerCase(), 4),
+      words[0]?.toLowerCase() === verb.toLowerCase() ? 1 : 4,
     )
-    if (distance < bestDistance && distance < Math.max(2, name.length)) {
+    // Of two that are as near, the one of the same length: swapped letters are the commonest slip.
+    const score = distance + Math.min(9, Math.abs(given.length - name.length)) / 10
+    if (score < bestScore && distance < Math.min(4, Math.max(2, name.length))) {
       best = name
-      bestDistance = distance
+      bestScore = score
     }
   }
   return best

@@ -76,7 +76,7 @@ export const DEPRECATED: Readonly<Record<string, readonly string[]>> = {
 export function findCommand(words: readonly string[]): { id: string; argv: readonly string[] } | undefined {
   for (let length = Math.min(3, words.length); length > 0; length--) {
     const id = words.slice(0, length).join(':')
-    if (id in COMMANDS && !id.includes(':-')) return { id, argv: words.slice(length) }
+    if (Object.hasOwn(COMMANDS, id) && !id.includes(':-')) return { id, argv: words.slice(length) }
   }
   const topic = words.join(':')
   return Object.keys(COMMANDS).some((id) => id.startsWith(`${topic}:`)) ? { id: topic, argv: [] } : undefined

@@ -19,8 +19,7 @@ export class FormatCommand extends AlluxioCommand {
   override async run(): Promise<void> {
     const { flags } = await this.parse(FormatCommand)
     const data = this.configuration.get(DATA)
-    const { metastore, workerFolders } = whatFormatDeletes(this.configuration)
-    const doomed = [metastore, ...workerFolders].filter((folder) => folder !== '')
+    const { folders: doomed } = whatFormatDeletes(this.configuration)
     if (doomed.length > 0 && flags.absent) {
       this.output.emit(
         () => ({ data, formatted: false, deleted: [] }),

@@ -5,6 +5,7 @@ import { DATA } from '../../core/options/index.ts'
 import { stopDaemon } from '../../daemon/launch/index.ts'
 import { connect } from '../cluster.ts'
 import { AlluxioCommand, Flags } from '../command.ts'
+import { columns } from '../format.ts'
 import { startDaemons } from '../launch/start.ts'
 import { type DataSource, localSource, s3Source } from './data.ts'
 import { writeSite } from './site.ts'
@@ -99,7 +100,6 @@ export class Quickstart extends AlluxioCommand {
   }
 
   #whatNext(local: DataSource, s3: DataSource | undefined): void {
-    const words = this.invocation.properties.some((property) => !property.startsWith('alluxio.')) ? '' : ''
     this.#step('The cluster keeps running. Try')
     const hints: [string, string][] = [
       [`alluxio fs ls -R ${s3?.path ?? local.path}`, 'everything that is mounted there'],
@@ -109,7 +109,7 @@ export class Quickstart extends AlluxioCommand {
       ['alluxio status', 'the daemons; their logs'],
       ['alluxio stop', 'stop them; start again with alluxio start'],
     ]
-    for (const [command, meaning] of hints) this.#say(`${command}${words}`.padEnd(44) + `  # ${meaning}`)
+    for (const line of columns(hints.map(([command, meaning]) => [command, `# ${meaning}`]))) this.#say(line)
   }
 
   async #stopAll(): Promise<void> {

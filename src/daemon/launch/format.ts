@@ -1,5 +1,5 @@
 /** Makes the folders of a new cluster, and removes what an old one left: metadata and cached blocks, never under-stores. */
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Config } from '../../core/config/index.ts'
 import { AlluxioError, fromErrno } from '../../core/index.ts'
@@ -8,17 +8,22 @@ import { DAEMONS, daemonFacts } from './facts.ts'
 import { runningProcess } from './pid-file.ts'
 
 export interface Formatting {
-  readonly metastore: string
-  readonly workerFolders: readonly string[]
+  /** Folders that hold, or held, metadata or blocks. */
+  readonly folders: readonly string[]
 }
 
-/** The folders that hold something and would be emptied. */
+/** What is ours in a folder; anything else that somebody keeps there stays. */
+const METADATA = /^(namespace\.mdb(-lock)?|process\.lock(\..+)?)$/
+const BLOCKS = /^(b\d+_\d+(\.sole)?\.arrow|b\d+_\d+\.(part|side)|tmp_.+|quarantine)$/
+const IDENTITY = /^worker\.json(\.tmp)?$/
+
+/** The folders in which format would delete something. */
 export function whatFormatDeletes(config: Config): Formatting {
-  const metastore = resolve(config.get(o.MASTER_METASTORE_DIR))
-  return {
-    metastore: holdsSomething(metastore) ? metastore : '',
-    workerFolders: workerFolders(config).filter(holdsSomething),
-  }
+  const doomed = ownFolders(config).filter(([folder, ours]) =>
+    namesOf(folder).some((name) => ours.test(name)),
+  )
+  // The identity of a worker alone is no loss to ask about.
+  return { folders: doomed.filter(([, ours]) => ours !== IDENTITY).map(([folder]) => folder) }
 }
 
 /** @throws CONFLICT while a daemon of this data folder runs */
@@ -35,11 +40,19 @@ export function format(config: Config): Formatting {
       },
     )
   }
-  const metastore = resolve(config.get(o.MASTER_METASTORE_DIR))
-  const folders = workerFolders(config)
+  const before = whatFormatDeletes(config)
   try {
-    for (const folder of [metastore, ...folders]) empty(folder)
-    for (const folder of [resolve(config.get(o.DATA)), metastore, resolve(config.get(o.LOGS_DIR))]) {
+    for (const [folder, ours] of ownFolders(config)) {
+      // The folder itself stays: it may be a mount point.
+      for (const name of namesOf(folder))
+        if (ours.test(name)) rmSync(join(folder, name), { recursive: true, force: true })
+    }
+    const data = resolve(config.get(o.DATA))
+    for (const folder of [
+      data,
+      resolve(config.get(o.MASTER_METASTORE_DIR)),
+      resolve(config.get(o.LOGS_DIR)),
+    ]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 })
     }
     const root = config.get(o.ROOT_UFS).replace(/^file:\/\//, '')
@@ -47,32 +60,31 @@ export function format(config: Config): Formatting {
   } catch (error) {
     throw fromErrno(error, 'format', resolve(config.get(o.DATA)))
   }
-  return { metastore, workerFolders: folders }
+  return before
 }
 
-/** Folders that belong to the worker alone: its tiers and its identity. */
-function workerFolders(config: Config): string[] {
+function ownFolders(config: Config): [folder: string, ours: RegExp][] {
   const data = resolve(config.get(o.DATA))
-  const port = config.get(o.WORKER_RPC_PORT)
-  const tiers: string[] = []
-  for (let level = 0; level < config.get(o.TIER_LEVELS); level++) {
-    const given = config.getAt(o.TIER_PATHS, level)
-    tiers.push(...(given ?? []))
-  }
+  const tiers = [
+    `/dev/shm/alluxio-${process.getuid?.() ?? 0}-${config.get(o.WORKER_RPC_PORT)}`,
+    ...namesOf(join(data, 'tiers')).map((name) => join(data, 'tiers', name)),
+  ]
+  for (let level = 0; level < config.get(o.TIER_LEVELS); level++)
+    tiers.push(...(config.getAt(o.TIER_PATHS, level) ?? []))
   return [
-    ...tiers,
-    `/dev/shm/alluxio-${process.getuid?.() ?? 0}-${port}`,
-    join(data, 'tiers'),
-    join(data, 'worker'),
+    [resolve(config.get(o.MASTER_METASTORE_DIR)), METADATA],
+    [data, IDENTITY],
+    ...[...new Set(tiers.map((folder) => resolve(folder)))].map((folder): [string, RegExp] => [
+      folder,
+      BLOCKS,
+    ]),
   ]
 }
 
-function holdsSomething(folder: string): boolean {
-  return existsSync(folder) && readdirSync(folder).length > 0
-}
-
-/** The folder itself stays: it may be a mount point. */
-function empty(folder: string): void {
-  if (!existsSync(folder)) return
-  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true })
+function namesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return [] // nothing was ever kept there
+  }
 }

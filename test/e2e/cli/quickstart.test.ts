@@ -1,0 +1,119 @@
+/** The first command of the README, with a real S3 server where its binary is at hand. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { freePorts } from '../../support/cluster.ts'
+import { Place } from './command.ts'
+
+interface Quickstart {
+  readonly running: boolean
+  readonly reads: {
+    path: string
+    temperature: string
+    bytes: number
+    sources: Record<string, number>
+    speedup?: number
+  }[]
+}
+
+let place: Place
+beforeAll(async () => {
+  place = await Place.make()
+})
+afterAll(() => place.dispose())
+
+/** The quickstart chooses its own tiers; only where memory is differs, so that tests do not meet in /dev/shm. */
+const memory = () => [
+  `-Dalluxio.worker.tieredstore.level0.dirs.path=${place.memory}`,
+  '-Dalluxio.worker.tieredstore.level0.dirs.quota=256MB',
+]
+
+test('two runs and one with --once', async () => {
+  const { status, stdout, stderr } = await place.run(['quickstart', ...memory()])
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  for (const words of [
+    'Formatted',
+    'The master serves',
+    'The worker serves',
+    'Mounted file://',
+    'flights-3m.parquet',
+    'from UFS',
+    'from MEM',
+    'CACHE_THROUGH',
+    'The same bytes in the under-store',
+    'Speed-up',
+    '# ',
+  ]) {
+    expect(stdout).toContain(words)
+  }
+  expect(stdout).toMatch(/flights-3m\.parquet +warm +\d+\.\d\dMB +MEM +\d/)
+  expect(existsSync(join(place.folder, 'data', 'underFSStorage', 'quickstart-summary.csv'))).toBe(true)
+  // Left running, and found without any -D.
+  expect((await place.run(['status'])).status).toBe(0)
+  expect(await place.ok('fs', 'ls', '/quickstart/vega')).toContain('/quickstart/vega/birdstrikes.csv')
+
+  const again = await place.run(['quickstart', ...memory()])
+  expect(again.status).toBe(0)
+  expect(again.stdout).toContain('was already running')
+  expect(again.stdout).toContain('is mounted at /quickstart/vega already')
+
+  const once = await place.run(['quickstart', '--once', '--json', ...memory()])
+  expect(once.status).toBe(0)
+  const facts = JSON.parse(once.stdout) as Quickstart
+  expect(facts.running).toBe(false)
+  expect(facts.reads).toHaveLength(10)
+  for (const { temperature, bytes, sources } of facts.reads) {
+    const fromStore = sources.UFS ?? 0
+    expect(Object.values(sources).reduce((sum, part) => sum + part, 0)).toBe(bytes)
+    expect(fromStore).toBe(temperature === 'cold' ? bytes : 0)
+  }
+  expect((await place.run(['status'])).status).toBe(69)
+}, 240_000)
+
+const server =
+  process.env.ALLUXIO_TEST_MINIO ??
+  ['/usr/local/bin/minio', join(process.env.HOME ?? '', 'cache/bin/minio')].find((file) => existsSync(file))
+const withServer = server === undefined ? test.skip : test
+
+withServer(
+  '--s3 mounts a bucket, fills it when it is empty, and reads through it',
+  async () => {
+    const [port] = await freePorts(1)
+    const keys = { AWS_ACCESS_KEY_ID: 'quickstart', AWS_SECRET_ACCESS_KEY: 'quickstart-secret' }
+    const folder = join(place.folder, 'minio')
+    // A bucket of MinIO is a folder at its top.
+    mkdirSync(join(folder, 'bucket'), { recursive: true })
+    const minio: ChildProcess = spawn(
+      server!,
+      ['server', '--quiet', '--address', `127.0.0.1:${port}`, folder],
+      {
+        env: {
+          ...place.env,
+          MINIO_ROOT_USER: keys.AWS_ACCESS_KEY_ID,
+          MINIO_ROOT_PASSWORD: keys.AWS_SECRET_ACCESS_KEY,
+        },
+        stdio: 'ignore',
+      },
+    )
+    try {
+      for (let tries = 0; tries < 200; tries++) {
+        if ((await fetch(`http://127.0.0.1:${port}/minio/health/live`).catch(() => undefined))?.ok) break
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+      const words = ['quickstart', '--s3', `http://127.0.0.1:${port}/bucket`, ...memory()]
+      const first = await place.run(words, { env: keys })
+      expect({ status: first.status, stderr: first.stderr }).toEqual({ status: 0, stderr: '' })
+      expect(first.stdout).toContain('Uploaded flights-3m.parquet')
+      expect(first.stdout).toContain('/quickstart/s3/flights-3m.parquet')
+      expect(first.stdout + first.stderr).not.toContain(keys.AWS_SECRET_ACCESS_KEY)
+      const second = await place.run([...words, '--once', '--json'], { env: keys })
+      expect(second.status).toBe(0)
+      const { reads } = JSON.parse(second.stdout) as Quickstart
+      expect(reads.filter(({ path }) => path.startsWith('/quickstart/s3/'))).toHaveLength(10)
+    } finally {
+      minio.kill('SIGKILL')
+    }
+  },
+  240_000,
+)
