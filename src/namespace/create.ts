@@ -92,7 +92,7 @@ export function checkCreate(engine: Engine, request: CreateRequest, caller: Call
 export function create(engine: Engine, request: CreateRequest, caller: Caller): CreateOutcome {
   const { directory, missing, name, mountId, existing } = checkCreate(engine, request, caller)
   const nowMs = engine.runtime.now()
-  const parent = engine.makeParents(directory, missing, {}, caller, mountId)
+  const parent = engine.makeParents(directory, missing, false, caller, mountId)
   const key = existing?.key ?? inodeKey(parent.id, name)
   let replaced: Inode | undefined
   if (existing !== undefined) {
@@ -171,14 +171,26 @@ export function createdBefore(
   return { inode, entry: engine.entry(name, bytes) }
 }
 
+/** Where the inode with this id is: at the path, or where it went. */
+function placeOf(
+  engine: Engine,
+  path: string,
+  id: FileId,
+): (Place & { readonly record: Buffer }) | undefined {
+  const { tree } = engine
+  const parent = path === '/' ? tree.root : tree.directory(path.slice(0, path.lastIndexOf('/')) || '/')
+  const place = parent === undefined ? undefined : tree.place(path)
+  if (place?.record !== undefined && new RecordView(place.record).id === id) {
+    return { ...place, record: place.record }
+  }
+  return tree.placeById(id)
+}
+
 /** The inode with this id: at the path, or where it went. */
 export function findById(engine: Engine, path: string, id: FileId): CreateOutcome | undefined {
   const { tree } = engine
-  const parent = path === '/' ? tree.root : tree.directory(path.slice(0, path.lastIndexOf('/')) || '/')
-  let place: Place | undefined = parent === undefined ? undefined : tree.place(path)
-  if (place?.record === undefined || new RecordView(place.record).id !== id) place = tree.placeById(id)
-  if (place?.record === undefined) return undefined
-  const known = place as Place & { readonly record: Buffer }
+  const known = placeOf(engine, path, id)
+  if (known === undefined) return undefined
   const at = known.parent === undefined ? '/' : childPath(tree.pathOf(known.parent), known.name)
   return { inode: engine.inode(at, known), entry: engine.entry(known.name, known.record) }
 }
@@ -190,7 +202,7 @@ export function childPath(parent: string, name: string): string {
 /** @throws NOT_FOUND if the file is gone, CONFLICT if it is complete, INVALID_ARGUMENT */
 export function complete(engine: Engine, request: CompleteRequest, caller: Caller): CreateOutcome {
   const { path, fileId, length, fingerprint } = request
-  const place = engine.tree.placeById(fileId)
+  const place = engine.tree.placeById(fileId) ?? placeOf(engine, path, fileId)
   const before = place === undefined ? undefined : new RecordView(place.record)
   if (place === undefined || before === undefined || before.directory) {
     throw new AlluxioError(
@@ -265,7 +277,7 @@ export function mkdir(engine: Engine, request: MkdirRequest, caller: Caller): Cr
   if (existing !== undefined) {
     return { inode: engine.inode(request.path, existing), entry: engine.entry(name, existing.record) }
   }
-  const parent = engine.makeParents(directory, missing, request, caller, mountId)
+  const parent = engine.makeParents(directory, missing, request.persisted === true, caller, mountId)
   const made = engine.makeDirectory(parent, name, request, caller, mountId)
   const record = Buffer.from(made.record)
   const inode: Inode = { path: request.path, name, parentId: parent.id, record: new RecordView(record) }

@@ -159,12 +159,12 @@ export class Engine {
   makeParents(
     directory: Directory,
     missing: readonly string[],
-    request: Pick<MkdirRequest, 'persisted'>,
+    persisted: boolean,
     caller: Caller,
     mountId: MountId,
   ): Directory {
     let at = directory
-    for (const name of missing) at = this.makeDirectory(at, name, request, caller, mountId)
+    for (const name of missing) at = this.makeDirectory(at, name, { persisted }, caller, mountId)
     return at
   }
 

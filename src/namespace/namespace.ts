@@ -27,18 +27,9 @@ import {
 } from './attributes.ts'
 import type { BlockMap } from './block-map.ts'
 import { CommandLog } from './command-log.ts'
-import {
-  checkCreate,
-  checkMkdir,
-  childPath,
-  complete,
-  create,
-  createdBefore,
-  findById,
-  mkdir,
-} from './create.ts'
+import { checkCreate, checkMkdir, complete, create, createdBefore, findById, mkdir } from './create.ts'
 import { Engine } from './engine.ts'
-import { EVERYTHING, idKey, inodeKey, NOTHING, readId, ttlKey } from './keys.ts'
+import { EVERYTHING, idKey, inodeKey, readId, ttlKey } from './keys.ts'
 import { Listing } from './listing.ts'
 import { load, loadEnd } from './load.ts'
 import { MountTable } from './mount-table.ts'
@@ -46,7 +37,7 @@ import { mount, mountValue, readMounts, unmount, updateMount } from './mounting.
 import { checkDelete, checkRename, evict, remove, rename } from './move.ts'
 import { NamespaceMetrics } from './namespace.metrics.ts'
 import { reclaim } from './reclaim.ts'
-import { notFound, Tree } from './tree.ts'
+import { Tree } from './tree.ts'
 import type * as t from './types.ts'
 import { Usage } from './usage.ts'
 import { walk } from './walk.ts'
@@ -456,17 +447,24 @@ export class Namespace {
     return this.#change('mount', () => updateMount(this.#engine, request, caller))
   }
 
-  /** Resolves with the mount that was; undefined for a repeat. */
+  /** Resolves with the mount that was; of a repeat only its id and path are known. */
   removeMount(
     request: { readonly path: string; readonly commandId?: Uint8Array },
     caller: t.Caller,
-  ): Promise<t.Mount | undefined> {
-    return this.#mutate<t.Mount | undefined>(
+  ): Promise<t.Mount> {
+    return this.#mutate(
       'unmount',
       request.commandId,
       () => unmount(this.#engine, request.path, caller),
-      () => 0,
-      () => undefined,
+      (mounted) => mounted.mountId,
+      (id) => ({
+        mountId: id as MountId,
+        path: request.path,
+        uri: '',
+        readOnly: false,
+        shared: false,
+        options: {},
+      }),
     )
   }
 
