@@ -70,3 +70,8 @@ export const MASTER_LISTING_CACHE = option('alluxio.master.listing.cache.size', 
   scope: 'master',
   doc: 'Memory for encoded pages of directories that are listed again and again.',
 })
+export const MASTER_ABSENT_CACHE = option('alluxio.master.ufs.path.absent.cache.ttl', 'duration', {
+  default: 1_000,
+  scope: 'master',
+  doc: 'How long a path that an under-store did not have is taken to be absent before it is asked for again.',
+})

@@ -101,7 +101,7 @@ async function serve(
     },
   )
   const loader = new MetadataLoader(
-    { blockSizeBytes: config.get(o.BLOCK_SIZE_DEFAULT) },
+    { blockSizeBytes: config.get(o.BLOCK_SIZE_DEFAULT), absentMs: config.get(o.MASTER_ABSENT_CACHE) },
     { namespace, stores, runtime, log, metrics },
   )
   const reads = new FsReads({ namespace, blocks, loader, workers, callers, runtime })

@@ -133,7 +133,8 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const dst = canonicalPath(request.dst)
     const asked = { src, dst, commandId: request.commandId }
     const caller = this.#caller(call)
-    return this.#ready([src, dst], async () => {
+    return this.#ready([dst], async () => {
+      await this.#lookUp(src)
       const inode = this.#modules.namespace.inode(src)
       if (inode?.record.persistence === 'PERSISTED') await this.#renamePersisted(inode, asked, caller)
       else await this.#modules.namespace.rename(asked, caller)
@@ -167,6 +168,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const asked = { path, commandId: request.commandId, recursive: request.recursive }
     const caller = this.#caller(call)
     return this.#ready([path], async () => {
+      await this.#lookUp(path)
       const persisted = this.#modules.namespace.inode(path)?.record.persistence === 'PERSISTED'
       if (persisted && !request.alluxioOnly) await this.remove(asked, caller, request.unchecked)
       else await this.#modules.namespace.delete(asked, caller)
@@ -196,8 +198,8 @@ export class FsMutations implements Pick<Fs, Mutations> {
 
   readonly free: Fs['free'] = async ({ path: given, recursive, forced }, call) => {
     const path = canonicalPath(given)
-    const { namespace, loader } = this.#modules
-    if (namespace.inode(path) === undefined) await loader.find(path)
+    const { namespace } = this.#modules
+    await this.#lookUp(path)
     const inode = namespace.checkWrite(path, this.#caller(call))
     if (!inode.record.directory) return this.#freeFiles([inode], forced, true)
     if (!recursive)
@@ -216,10 +218,10 @@ export class FsMutations implements Pick<Fs, Mutations> {
 
   readonly setAttribute: Fs['setAttribute'] = async (request, call) => {
     const path = canonicalPath(request.path)
-    const { namespace, loader } = this.#modules
+    const { namespace } = this.#modules
     const blocked = this.#modules.locks.blocking(path)
     if (blocked !== undefined) await blocked
-    if (namespace.inode(path) === undefined) await loader.find(path)
+    await this.#lookUp(path)
     const { ttlAction, ...rest } = request
     const outcome = await namespace.setAttribute(
       { ...rest, path, ...ttlActionOf(ttlAction) },
@@ -238,8 +240,8 @@ export class FsMutations implements Pick<Fs, Mutations> {
 
   readonly mount: Fs['mount'] = async (request, call) => {
     const path = canonicalPath(request.path)
-    const { namespace, stores, loader } = this.#modules
-    if (namespace.inode(path) === undefined) await loader.find(path)
+    const { namespace, stores } = this.#modules
+    await this.#lookUp(path)
     // An id that no mount has: the store is opened once to see that it answers, under the mount's own id later.
     const probe = { mountId: -1, uri: request.uri, options: request.options }
     try {
@@ -353,6 +355,11 @@ export class FsMutations implements Pick<Fs, Mutations> {
     return run()
   }
 
+  /** Brings a path that only the under-store knows into the namespace. */
+  async #lookUp(path: string): Promise<void> {
+    if (this.#modules.namespace.inode(path) === undefined) await this.#modules.loader.find(path)
+  }
+
   async #whenReady<R>(paths: readonly string[], run: () => Promise<R>): Promise<R> {
     const { locks } = this.#modules
     for (const path of paths) await this.#known(path)
@@ -369,7 +376,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const parent = namespace.inode(parentPath(path))
     if (parent !== undefined && (parent.record.flags & FLAG_CHILDREN_LOADED) !== 0) return true
     if (namespace.inode(path) !== undefined) return true
-    const search = loader.find(path)
+    const search = loader.find(path, true)
     return search === false ? true : search
   }
 

@@ -25,6 +25,8 @@ import type { UnderStores } from '../../under-stores.ts'
 export interface MetadataLoaderOptions {
   /** Block size that files found in a store are read with. */
   readonly blockSizeBytes: number
+  /** How long a path that the store did not have is taken to be absent, ms. */
+  readonly absentMs: number
 }
 
 export interface MetadataLoaderModules {
@@ -37,11 +39,14 @@ export interface MetadataLoaderModules {
 
 /** Entries of a listing page; also how long a directory may be to be loaded whole on the way to one child. */
 const PAGE = 1000
+const MAX_ABSENT = 100_000
 
 export class MetadataLoader {
   readonly #options: MetadataLoaderOptions
   readonly #modules: MetadataLoaderModules
   readonly #running = new Map<string, Promise<boolean>>()
+  /** Paths that a store did not have, with the monotonic time until which that is believed; oldest first. */
+  readonly #absent = new Map<string, number>()
   readonly #loads
   readonly #failures
 
@@ -60,13 +65,14 @@ export class MetadataLoader {
 
   /**
    * Looks for a path that the namespace does not know. False when the answer is already known to be no, without any call;
-   * else a promise of whether it was found.
+   * else a promise of whether it was found. What others put into a directory after it was loaded is found too, unless the
+   * search is `forWrite`: a writer trusts what is loaded.
    */
-  find(path: string): false | Promise<boolean> {
+  find(path: string, forWrite = false): false | Promise<boolean> {
     const known = this.#deepestKnown(path)
-    return known === undefined || known.path === path || !mayHoldMore(known)
-      ? false
-      : this.#once(`find ${path}`, () => this.#find(path))
+    if (known === undefined || known.path === path || !isInStore(known)) return false
+    if (isLoaded(known) && (forWrite || this.#isAbsent(path))) return false
+    return this.#once(`find ${path}`, () => this.#find(path))
   }
 
   /** Loads the children of a directory if it was never loaded, or always with `again`. False: nothing had to be done. */
@@ -83,7 +89,10 @@ export class MetadataLoader {
     const { namespace, runtime } = this.#modules
     if (intervalMs < 0) return false
     const inode = namespace.inode(path)
-    if (inode === undefined) return this.find(path)
+    if (inode === undefined) {
+      this.#absent.delete(path)
+      return this.find(path)
+    }
     if (inode.record.persistence !== 'PERSISTED' || path === namespace.resolve(path).mount.path) return false
     if (intervalMs > 0 && runtime.now() - inode.record.syncedSeconds * 1000 < intervalMs) return false
     return this.#once(`refresh ${path}`, () => this.#refresh(path))
@@ -114,15 +123,37 @@ export class MetadataLoader {
   async #find(path: string): Promise<boolean> {
     const { namespace } = this.#modules
     let known = this.#deepestKnown(path)
-    while (known !== undefined && known.path !== path && mayHoldMore(known)) {
+    while (known !== undefined && known.path !== path && isInStore(known)) {
       const missing = pathNames(path).slice(pathNames(known.path).length)
-      if (missing.length > 1 && (await this.#loadDeep(known, path, missing))) return true
-      if (!(await this.#loadChild(known, missing[0]!))) return namespace.inode(path) !== undefined
+      if (isLoaded(known) || missing.length > 1) {
+        if (await this.#loadDeep(known, path, missing)) return true
+        if (isLoaded(known)) break
+      }
+      if (!(await this.#loadChild(known, missing[0]!))) break
       const next = this.#deepestKnown(path)
-      if (next?.path === known.path) return false
+      if (next?.path === known.path) break
       known = next
     }
-    return namespace.inode(path) !== undefined
+    const found = namespace.inode(path) !== undefined
+    if (!found) this.#rememberAbsent(path)
+    return found
+  }
+
+  #isAbsent(path: string): boolean {
+    const until = this.#absent.get(path)
+    if (until === undefined) return false
+    if (until > this.#modules.runtime.monotonic()) return true
+    this.#absent.delete(path)
+    return false
+  }
+
+  #rememberAbsent(path: string): void {
+    if (this.#absent.size >= MAX_ABSENT)
+      for (const oldest of this.#absent.keys()) {
+        this.#absent.delete(oldest)
+        break
+      }
+    this.#absent.set(path, this.#modules.runtime.monotonic() + this.#options.absentMs)
   }
 
   /** One call for a path some levels below what is known; its parents come with it. */
@@ -239,9 +270,14 @@ export class MetadataLoader {
   }
 }
 
-/** Whether the under-store may hold children of a directory that the namespace does not know. */
-function mayHoldMore({ record }: Inode): boolean {
-  return record.directory && record.persistence === 'PERSISTED' && (record.flags & FLAG_CHILDREN_LOADED) === 0
+/** A directory that the under-store has as well. */
+function isInStore({ record }: Inode): boolean {
+  return record.directory && record.persistence === 'PERSISTED'
+}
+
+/** Its children were all listed once. */
+function isLoaded({ record }: Inode): boolean {
+  return (record.flags & FLAG_CHILDREN_LOADED) !== 0
 }
 
 async function absent<T>(asked: Promise<T>): Promise<T | undefined> {
