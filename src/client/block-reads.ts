@@ -77,8 +77,9 @@ export class BlockReads {
   /** A range of at most 1 MiB in one piece. */
   async short(block: FileBlock, offset: number, length: number, sequential: boolean): Promise<Piece> {
     const worker = this.#nearest(block)
+    const { workers } = this.#modules
     let failed: Failed | undefined
-    if (worker !== undefined) {
+    if (worker !== undefined && !workers.isShunned(worker)) {
       // The common case without generators: the nearest worker that holds the block answers.
       try {
         return await this.#ask(worker, block, offset, length, sequential)
@@ -198,21 +199,24 @@ export class BlockReads {
 
   /** Workers that hold the block, then those that may fetch it; each at most once. */
   async *#candidates(block: FileBlock, tried: Set<KnownWorker>): AsyncGenerator<KnownWorker> {
+    const { workers } = this.#modules
+    const elsewhere = this.#file.source !== undefined
     for (const worker of this.#holders(block)) {
-      if (tried.has(worker)) continue
+      // Who did not answer a moment ago is only worth the wait when there is nobody else.
+      if (tried.has(worker) || (elsewhere && workers.isShunned(worker))) continue
       tried.add(worker)
       yield worker
     }
-    if (this.#file.source === undefined) return
+    if (!elsewhere) return
     const choice = { key: block.id, sizeBytes: block.length }
     let ranked: readonly KnownWorker[] = []
     try {
-      ranked = await this.#modules.workers.rank(this.#options.policy, choice)
+      ranked = await workers.rank(this.#options.policy, choice)
     } catch (error) {
       this.#modules.log.warn('workers not listed', { error })
     }
     for (const worker of ranked) {
-      if (tried.has(worker)) continue
+      if (tried.has(worker) || workers.isShunned(worker)) continue
       tried.add(worker)
       yield worker
     }

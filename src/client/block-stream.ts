@@ -2,7 +2,7 @@
  * The bytes of one new file on their way: cut into blocks, each given to a worker, and for the through types uploaded to
  * the under-store while the next block is written.
  */
-import { AlluxioError, blockIdOf, errorCode, isAlluxioError } from '../core/index.ts'
+import { AlluxioError, backoffMs, blockIdOf, errorCode, isAlluxioError, sleep } from '../core/index.ts'
 import type { LocationPolicy } from '../core/options/index.ts'
 import { type BlockSink, type NewBlock, openSink, type SinkModules } from './block-sinks.ts'
 import type { EntryStatus } from './file-status.ts'
@@ -19,7 +19,12 @@ export interface BlockStreamOptions {
   /** Whether the bytes go to the under-store as well. */
   readonly through: boolean
   readonly policy: LocationPolicy
+  /** How long workers that are away are waited for. */
+  readonly retryMs: number
 }
+
+const RETRY_BASE_MS = 100
+const RETRY_CAP_MS = 2_000
 
 export interface BlockStreamModules extends SinkModules {
   readonly workers: Workers
@@ -179,19 +184,42 @@ export class BlockStream {
     return this.#upload
   }
 
-  /** Does `work` on the first worker that can: one that is gone or full is replaced by the next one. */
+  /**
+   * Does `work` on the first worker that can: one that is gone or full is replaced by the next one. When all are gone, the
+   * list is asked for again: a worker that restarts comes back under another address.
+   */
   async #onSomeWorker<T>(sizeBytes: number, work: (worker: KnownWorker) => Promise<T>): Promise<T> {
-    let failure: unknown
-    for (const worker of await this.#candidates(sizeBytes)) {
-      try {
-        return await work(worker)
-      } catch (error) {
-        if (!isElsewhereWorthTrying(error)) throw error
-        failure = error
-        this.#modules.workers.failed(worker, error)
+    const { runtime, workers } = this.#modules
+    const giveUpMs = runtime.monotonic() + this.#options.retryMs
+    for (let round = 0; ; round++) {
+      let failure: unknown
+      for (const worker of await this.#candidates(sizeBytes)) {
+        try {
+          return await this.#twice(worker, work)
+        } catch (error) {
+          if (!isElsewhereWorthTrying(error)) throw error
+          workers.failed(worker, error)
+          // A full worker may have room again before one that is gone comes back.
+          if (failure === undefined || errorCode(error) === 'RESOURCE_EXHAUSTED') failure = error
+        }
       }
+      if (failure === undefined) throw this.#noWorker()
+      if (errorCode(failure) === 'RESOURCE_EXHAUSTED' || runtime.monotonic() >= giveUpMs) throw failure
+      await sleep(runtime, backoffMs(runtime, round, RETRY_BASE_MS, RETRY_CAP_MS) + 1)
     }
-    throw failure ?? this.#noWorker()
+  }
+
+  /** A worker may already have something of this block from an attempt whose end was not seen: that goes first. */
+  async #twice<T>(worker: KnownWorker, work: (worker: KnownWorker) => Promise<T>): Promise<T> {
+    try {
+      return await work(worker)
+    } catch (error) {
+      if (!isAlluxioError(error, 'ALREADY_EXISTS')) throw error
+      const { id } = this.#newBlock()
+      await worker.block.abortLocal({ blockId: id })
+      await worker.block.remove({ blockIds: [id] })
+      return await work(worker)
+    }
   }
 
   #candidates(sizeBytes: number): readonly KnownWorker[] | Promise<readonly KnownWorker[]> {

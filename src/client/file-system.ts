@@ -123,7 +123,7 @@ export class ClusterFileSystem implements FileSystem {
     const status = statusOfEntry(canonicalPath(path), created.entry)
     const { runtime, log, fs, workers, tierFiles } = this.#modules
     const writer = new BlockedFileWriter(
-      { status, source: created.source, writeType, policy, signal },
+      { status, source: created.source, writeType, policy, retryMs: this.#options.retryMs, signal },
       {
         runtime,
         log,

@@ -14,6 +14,7 @@ export interface NewFile {
   readonly source: Source | undefined
   readonly writeType: WriteType
   readonly policy: LocationPolicy
+  readonly retryMs: number
   readonly signal: AbortSignal | undefined
 }
 
@@ -91,10 +92,10 @@ export class BlockedFileWriter implements FileWriter {
   }
 
   #openStream(): BlockStream {
-    const { status, source, writeType, policy } = this.#file
+    const { status, source, writeType, policy, retryMs } = this.#file
     const through = writeType === 'THROUGH' || writeType === 'CACHE_THROUGH'
     return new BlockStream(
-      { status, source, cached: writeType !== 'THROUGH', through, policy },
+      { status, source, cached: writeType !== 'THROUGH', through, policy, retryMs },
       this.#modules,
     )
   }

@@ -2,7 +2,7 @@
  * The workers as a client knows them: addresses from the master's answers, room from its worker list, which of them is on
  * this host, and which failed lately and is better left alone for a while.
  */
-import { errorCode, type Log, type Runtime } from '../core/index.ts'
+import { isAlluxioError, type Log, type Runtime } from '../core/index.ts'
 import type { LocationPolicy } from '../core/options/index.ts'
 import type { Client, Infer } from '../rpc/contract.ts'
 import type { MasterAdmin, WorkerAddress, WorkerBlock } from '../rpc/contracts/index.ts'
@@ -96,8 +96,7 @@ export class Workers {
 
   /** A call to the worker failed; if that says something about the worker, it comes last for a while. */
   failed(worker: KnownWorker, error: unknown): void {
-    const code = errorCode(error)
-    if (code !== 'UNAVAILABLE' && code !== 'TIMEOUT') return
+    if (!isUnreachable(error)) return
     const known = this.#byId.get(worker.id)
     if (known === undefined) return
     known.shunnedUntil = this.#modules.runtime.monotonic() + SHUN_MS
@@ -160,6 +159,15 @@ export class Workers {
     this.#byId.set(address.id, worker)
     return worker
   }
+}
+
+const UNREACHABLE = new Set(['NOT_REACHABLE', 'CONNECTION_LOST', 'SHUTTING_DOWN'])
+
+/** Whether a call failed because of the worker itself, not of what it asked for (an under-store may be away too). */
+export function isUnreachable(error: unknown): boolean {
+  if (!isAlluxioError(error)) return false
+  if (error.code === 'UNAVAILABLE') return UNREACHABLE.has(error.reason ?? '')
+  return error.code === 'TIMEOUT' && error.details.address !== undefined
 }
 
 function sameAddress(a: Address, b: Address): boolean {

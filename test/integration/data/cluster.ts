@@ -1,4 +1,6 @@
 /** A master, workers and clients in one process, over real sockets, disks and LMDB. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,6 +31,7 @@ export class DataCluster {
   readonly ufs: string
   readonly #options: ClusterOptions
   readonly #clients: FileSystem[] = []
+  readonly #children: ChildProcess[] = []
   readonly workers: (Worker | undefined)[] = []
   master!: Master
 
@@ -73,6 +76,23 @@ export class DataCluster {
     await worker?.stop()
   }
 
+  /** A worker in a process of its own, which a test can kill. */
+  async spawnWorker(i: number): Promise<ChildProcess> {
+    const properties = Object.entries({ ...this.#shared(), ...this.#workerProperties(i) })
+    const child = spawn(
+      process.execPath,
+      ['bench/scenario/daemon.ts', 'worker', ...properties.map(([key, value]) => `${key}=${value}`)],
+      {
+        env: { ...process.env, ALLUXIO_DATA: join(this.folder, `worker-${i}`) },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    )
+    this.#children.push(child)
+    this.workers[i] ??= undefined
+    await once(child.stdout!, 'data')
+    return child
+  }
+
   memoryFolder(i: number): string {
     return join('/dev/shm', `${this.folder.slice(this.folder.lastIndexOf('/') + 1)}-${i}`)
   }
@@ -89,6 +109,7 @@ export class DataCluster {
   async stop(): Promise<void> {
     await Promise.allSettled(this.#clients.map((client) => client.close()))
     await Promise.allSettled(this.workers.map((worker) => worker?.stop()))
+    await Promise.all(this.#children.map((child) => kill(child)))
     await this.master?.stop()
     const folders = [this.folder, ...this.workers.map((_, i) => this.memoryFolder(i))]
     for (const folder of folders) await rm(folder, { recursive: true, force: true })
@@ -114,17 +135,31 @@ export class DataCluster {
     }
   }
 
+  #shared(): Properties {
+    return {
+      'alluxio.master.mount.table.root.ufs': this.ufs,
+      'alluxio.worker.block.heartbeat.interval': '100ms',
+      ...this.#options.properties,
+    }
+  }
+
   #config(name: string, properties: Properties): Config {
     return Config.load({
       env: { ALLUXIO_DATA: join(this.folder, name), ALLUXIO_HOME: this.folder },
       overrides: {
-        'alluxio.master.mount.table.root.ufs': this.ufs,
-        'alluxio.worker.block.heartbeat.interval': '100ms',
-        ...this.#options.properties,
+        ...this.#shared(),
         ...properties,
       },
     })
   }
+}
+
+/** SIGKILL, as a crash. */
+export async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  child.kill('SIGKILL')
+  await gone
 }
 
 function modules() {

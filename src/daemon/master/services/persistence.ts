@@ -70,6 +70,7 @@ export class Persistence implements Component {
   readonly #failed
   #nextTask = 1
   #kicked = false
+  #stopped = false
   #cancel: Cancel = () => {}
 
   constructor(options: PersistenceOptions, modules: PersistenceModules) {
@@ -99,16 +100,17 @@ export class Persistence implements Component {
   }
 
   stop(): void {
+    this.#stopped = true
     this.#cancel()
   }
 
   /** Something was queued: do not wait for the interval. */
   kick(): void {
-    if (this.#kicked) return
+    if (this.#kicked || this.#stopped) return
     this.#kicked = true
     this.#modules.runtime.defer(() => {
       this.#kicked = false
-      this.#schedule()
+      if (!this.#stopped) this.#schedule()
     })
   }
 
