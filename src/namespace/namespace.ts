@@ -386,6 +386,11 @@ export class Namespace {
     )
   }
 
+  /** Whether the command was carried out before: it is answered from the log, and nothing outside may be changed for it again. */
+  isRepeat(commandId: Uint8Array | undefined): boolean {
+    return commandId !== undefined && this.#commands.find(commandId) !== undefined
+  }
+
   mkdir(request: t.MkdirRequest, caller: t.Caller): Promise<t.CreateOutcome> {
     return this.#mutate(
       'mkdir',

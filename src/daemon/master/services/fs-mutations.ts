@@ -119,9 +119,11 @@ export class FsMutations implements Pick<Fs, Mutations> {
         return { entry }
       }
       return locks.exclusive([path], async () => {
-        namespace.checkMkdir(asked, caller)
-        const { store, path: below } = await this.#storeOf(path)
-        await store.mkdir(below, request.mode === undefined ? {} : { mode: request.mode })
+        if (!namespace.isRepeat(request.commandId)) {
+          namespace.checkMkdir(asked, caller)
+          const { store, path: below } = await this.#storeOf(path)
+          await store.mkdir(below, request.mode === undefined ? {} : { mode: request.mode })
+        }
         const { entry } = await namespace.mkdir({ ...asked, persisted: true }, caller)
         return { entry }
       })
@@ -136,28 +138,28 @@ export class FsMutations implements Pick<Fs, Mutations> {
     return this.#ready([dst], async () => {
       await this.#lookUp(src)
       const inode = this.#modules.namespace.inode(src)
-      if (inode?.record.persistence === 'PERSISTED') await this.#renamePersisted(inode, asked, caller)
+      if (inode?.record.persistence === 'PERSISTED') await this.#renamePersisted(asked, caller)
       else await this.#modules.namespace.rename(asked, caller)
       return {}
     })
   }
 
   #renamePersisted(
-    inode: Inode,
     asked: { src: string; dst: string; commandId: Uint8Array },
     caller: Caller,
   ): Promise<void> {
     const { namespace, locks } = this.#modules
     const { src, dst } = asked
     return locks.exclusive([src, dst], async () => {
-      // The engine answers a repeated command itself; anything else is checked before the store is touched.
-      if (namespace.inode(src) !== undefined) {
-        namespace.checkRename(asked, caller)
-        const { store, path: from } = await this.#storeOf(src)
-        const to = namespace.resolve(dst).path
-        if (to.includes('/')) await store.mkdir(parentPath(`/${to}`).slice(1))
-        await store.rename(from, to)
-      }
+      // A repeat is answered by the engine; whatever stands at the source now is another file.
+      if (namespace.isRepeat(asked.commandId)) return namespace.rename(asked, caller)
+      namespace.checkRename(asked, caller)
+      const inode = namespace.inode(src)
+      if (inode?.record.persistence !== 'PERSISTED') return namespace.rename(asked, caller)
+      const { store, path: from } = await this.#storeOf(src)
+      const to = namespace.resolve(dst).path
+      if (to.includes('/')) await store.mkdir(parentPath(`/${to}`).slice(1))
+      await store.rename(from, to)
       await namespace.rename(asked, caller)
       await namespace.persisted(inode.record.id, inode.record.tail.fp ?? '')
     })
@@ -185,7 +187,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const { namespace, locks, loader } = this.#modules
     const { path } = asked
     return locks.exclusive([path], async () => {
-      const inode = namespace.inode(path)
+      const inode = namespace.isRepeat(asked.commandId) ? undefined : namespace.inode(path)
       if (inode !== undefined) {
         if (inode.record.directory && !unchecked && !asked.recursive) await loader.children(path, false)
         namespace.checkDelete(asked, caller)
