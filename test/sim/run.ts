@@ -66,7 +66,7 @@ export async function runSeed(seed: number, run: RunOptions = {}): Promise<RunRe
     virtualMs: kernel.nowMs,
     history: operations.map(describe),
     operations: operations.length,
-    acknowledged: operations.filter(({ told }) => told !== undefined && told.kind !== 'error').length,
+    acknowledged: operations.filter(({ told }) => told !== undefined && !('code' in told)).length,
     violations,
     exits: world.exits,
     tail: trace.tail(),

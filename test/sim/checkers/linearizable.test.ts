@@ -27,7 +27,7 @@ const failed = (code: 'NOT_FOUND' | 'ALREADY_EXISTS' | 'UNAVAILABLE'): Told => (
   message: '',
 })
 const create = (path: string, tag: number): Ask => ({ kind: 'create', path, tag, overwrite: false })
-const complete = (path: string, tag: number): Ask => ({ kind: 'complete', path, tag })
+const complete = (path: string, tag: number): Ask => ({ kind: 'complete', path, tag, through: false })
 const stat = (path: string): Ask => ({ kind: 'stat', path })
 const rename = (path: string, to: string): Ask => ({ kind: 'rename', path, to })
 const file = (length: number): Told => ({ kind: 'seen', entry: { folder: false, completed: true, length } })

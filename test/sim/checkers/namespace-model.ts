@@ -22,6 +22,7 @@ export function namespaceSteps(
   lengths: ReadonlyMap<number, number>,
 ): NamespaceStep[] {
   return operations
+    .filter((operation) => !operation.void)
     .filter((operation) => !isPure(operation.ask) || operation.returnedAt !== Number.POSITIVE_INFINITY)
     .map((operation) => new NamespaceStep(operation, lengths))
 }
@@ -53,7 +54,7 @@ export class NamespaceStep implements Step<Namespace> {
       case 'create':
         return create(state, ask)
       case 'complete':
-        return replaceNode(state, -ask.tag, ask.tag)
+        return replaceNode(state, -ask.tag, ask.tag) ?? (certain ? undefined : appear(state, ask))
       case 'abandon':
       case 'expire':
         return replaceNode(state, -ask.tag, undefined) ?? replaceNode(state, ask.tag, undefined)
@@ -122,6 +123,11 @@ function create(state: Namespace, ask: Extract<Ask, { kind: 'create' }>): Namesp
   const old = state.get(ask.path)
   if (old !== undefined && !(ask.overwrite && old !== 'dir')) return undefined
   return withParents(state, ask.path, -ask.tag)
+}
+
+/** A write of unknown outcome may have left its object in the under-store, where it is found later. */
+function appear(state: Namespace, ask: Extract<Ask, { kind: 'complete' }>): Namespace | undefined {
+  return state.has(ask.path) ? undefined : withParents(state, ask.path, ask.tag)
 }
 
 /** The state with the one node that equals `from` replaced or removed; undefined if there is none. */

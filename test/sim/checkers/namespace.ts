@@ -15,9 +15,14 @@ export const namespaceChecker: Checker = ({ history }) =>
     const verdict = linearizable(steps, { initial, key: namespaceKey, limit: SEARCH_LIMIT })
     if (verdict.kind !== 'illegal') return []
     const evidence = ['stuck at:', ...verdict.stuck.map((step) => `  ${describe(step.operation)}`)]
-    const first = Math.min(...verdict.stuck.map((step) => step.calledAt))
+    const certain = verdict.stuck.filter((step) => step.returnedAt !== Infinity)
+    const first = Math.max(...certain.map((step) => step.calledAt))
+    const about = certain.flatMap(({ operation: { ask } }) => ('to' in ask ? [ask.path, ask.to] : [ask.path]))
     const before = operations.filter(
-      (operation) => operation.calledAt < first && operation.ask.kind !== 'read',
+      ({ calledAt, void: isVoid, ask }) =>
+        calledAt < first &&
+        !isVoid &&
+        about.some((path) => path.startsWith(ask.path) || ask.path.startsWith(path)),
     )
     evidence.push('before it:', ...before.slice(-40).map((operation) => `  ${describe(operation)}`))
     return [{ checker: 'K1', message: `no order explains what clients saw under ${root}`, evidence }]

@@ -10,10 +10,14 @@ import type { WriteType } from '../../../src/core/options/index.ts'
 import type { SimNode } from '../kernel/kernel.ts'
 import type { Rng } from '../kernel/rng.ts'
 import { contentOf, firstWrongByte, lengthOf, MAX_TAGS, tagOf } from './content.ts'
-import type { History, Operation, Seen, Told } from './history.ts'
+import { type History, type Operation, type Seen, type Told, toldError } from './history.ts'
 
+/** Cache only: nothing below it ever reaches the under-store, so the namespace alone answers. */
+export const CACHE_ROOT = '/lin0'
+/** All write types: the namespace and the under-store change together. */
+export const STORE_ROOT = '/lin1'
 /** Directories that are checked for linearizability, each by itself: renames never leave one. */
-export const LIN_ROOTS = ['/lin0', '/lin1'] as const
+export const LIN_ROOTS = [CACHE_ROOT, STORE_ROOT] as const
 export const FILE_NAMES = ['a', 'b'] as const
 export const DIRECTORY_NAMES = ['d', 'e'] as const
 /** Files here are written once by one client, under a name of their own, and never removed. */
@@ -75,8 +79,6 @@ export class ClientDriver {
   readonly #node: SimNode
   readonly #workload: Workload
   readonly #rng: Rng
-  /** Files of this life that are not complete: abandoned when it ends. */
-  readonly #open = new Map<number, string>()
 
   constructor(modules: {
     readonly fs: FileSystem
@@ -89,9 +91,6 @@ export class ClientDriver {
     this.#node = modules.node
     this.#workload = modules.workload
     this.#rng = modules.rng
-    this.#node.onDeath(() => {
-      for (const [tag, path] of this.#open) this.#history.call(this.name, { kind: 'abandon', path, tag })
-    })
   }
 
   get #history(): History {
@@ -123,7 +122,7 @@ export class ClientDriver {
     const path = this.#path()
     switch (this.#rng.weighted(WEIGHTS)) {
       case 'write':
-        return this.#write(path, this.#rng.pick(WRITE_TYPES), this.#rng.chance(0.3))
+        return this.#write(path, writeTypeUnder(path, this.#rng.pick(WRITE_TYPES)), this.#rng.chance(0.3))
       case 'keep':
         return this.#keep()
       case 'read':
@@ -172,21 +171,26 @@ export class ClientDriver {
     const create = () => this.#fs.create(path, { writeType, overwrite, blockSizeBytes, ...ttl })
     // From the call on the master may delete the file whenever it finds it expired.
     if (ttl.ttlMs !== undefined) this.#history.call(this.name, { kind: 'expire', path, tag })
-    this.#open.set(tag, path)
-    try {
-      const writer = await this.#record({ kind: 'create', path, tag, overwrite }, create)
-      try {
-        for (let at = 0; at < length; at += chunk)
-          await writer.write(contentOf(tag, at, Math.min(chunk, length - at)))
-        await this.#record({ kind: 'complete', path, tag }, () => writer.close())
-      } catch (error) {
-        this.#history.call(this.name, { kind: 'abandon', path, tag })
-        await writer.abort(error)
+    const abandon = this.#history.call(this.name, { kind: 'abandon', path, tag })
+    const created = this.#history.operations.length
+    const writer = await this.#record({ kind: 'create', path, tag, overwrite }, create).catch(
+      (error: unknown) => {
+        // Refused for certain: there is nothing to abandon.
+        abandon.void = this.#history.operations[created]?.returnedAt !== Number.POSITIVE_INFINITY
         throw error
-      }
-    } finally {
-      this.#open.delete(tag)
+      },
+    )
+    try {
+      for (let at = 0; at < length; at += chunk)
+        await writer.write(contentOf(tag, at, Math.min(chunk, length - at)))
+      await this.#record({ kind: 'complete', path, tag, through: writeType !== 'MUST_CACHE' }, () =>
+        writer.close(),
+      )
+    } catch (error) {
+      await writer.abort(error)
+      throw error
     }
+    abandon.void = true
     return { tag, length }
   }
 
@@ -222,6 +226,8 @@ export class ClientDriver {
           count: got,
           wrong: wrong < 0 && got < count ? offset + got : wrong,
         }
+      } catch (error) {
+        return { ...toldError(error), kind: 'broken', fileLength: reader.length }
       } finally {
         await reader.close()
       }
@@ -264,7 +270,7 @@ export class ClientDriver {
   }
 
   #mkdir(path: string): Promise<unknown> {
-    const writeType = this.#rng.pick(['MUST_CACHE', 'CACHE_THROUGH'] as const)
+    const writeType = writeTypeUnder(path, this.#rng.pick(['MUST_CACHE', 'CACHE_THROUGH'] as const))
     return this.#record({ kind: 'mkdir', path }, () => this.#fs.mkdir(path, { writeType }))
   }
 
@@ -280,6 +286,7 @@ export class ClientDriver {
         await this.#touch(path, 'free', () => this.#fs.free(path))
         return
       case 'persist':
+        if (path.startsWith(CACHE_ROOT)) return
         await this.#touch(path, 'persist', () => this.#fs.persist(path))
         return
     }
@@ -288,6 +295,10 @@ export class ClientDriver {
   #touch(path: string, what: string, run: () => Promise<unknown>): Promise<unknown> {
     return this.#record({ kind: 'touch', path, what }, run)
   }
+}
+
+function writeTypeUnder(path: string, writeType: WriteType): WriteType {
+  return path.startsWith(CACHE_ROOT) ? 'MUST_CACHE' : writeType
 }
 
 function seenOf(status: FileStatus): Seen {

@@ -6,8 +6,9 @@ import { type ErrorCode, errorCode, isAlluxioError } from '../../../src/core/ind
 
 export type Ask =
   | { readonly kind: 'create'; readonly path: string; readonly tag: number; readonly overwrite: boolean }
-  | { readonly kind: 'complete'; readonly path: string; readonly tag: number }
-  /** The writer gave up, or died: the file of this tag may vanish at any later time. */
+  /** `through`: its bytes reach the under-store, now or later. */
+  | { readonly kind: 'complete'; readonly path: string; readonly tag: number; readonly through: boolean }
+  /** The writer may give up, or die: until its file is complete it may vanish at any time. */
   | { readonly kind: 'abandon'; readonly path: string; readonly tag: number }
   /** The file of this tag has a TTL: the same. */
   | { readonly kind: 'expire'; readonly path: string; readonly tag: number }
@@ -33,6 +34,13 @@ export type Told =
   | { readonly kind: 'listed'; readonly entries: ReadonlyMap<string, Seen> }
   /** `fileLength` as the open said; `wrong`: offset of the first wrong byte, or -1. */
   | { readonly kind: 'bytes'; readonly fileLength: number; readonly count: number; readonly wrong: number }
+  /** The file was opened, and reading it failed: it may have been replaced meanwhile. */
+  | {
+      readonly kind: 'broken'
+      readonly fileLength: number
+      readonly code: ErrorCode
+      readonly message: string
+    }
   | { readonly kind: 'error'; readonly code: ErrorCode; readonly message: string }
 
 export interface Operation {
@@ -45,6 +53,8 @@ export interface Operation {
   returnedAt: number
   returnedMs: number
   told: Told | undefined
+  /** It turned out that it cannot have happened. */
+  void: boolean
 }
 
 /** Codes that say for certain that nothing was done, and why. After any other the operation may still take effect. */
@@ -79,6 +89,7 @@ export class History {
       returnedAt: Number.POSITIVE_INFINITY,
       returnedMs: Number.POSITIVE_INFINITY,
       told: undefined,
+      void: false,
     }
     this.operations.push(operation)
     return operation
@@ -105,7 +116,7 @@ export class History {
   }
 }
 
-export function toldError(error: unknown): Told {
+export function toldError(error: unknown): Extract<Told, { kind: 'error' }> {
   const message = error instanceof Error ? error.message : String(error)
   return {
     kind: 'error',
@@ -126,9 +137,11 @@ export function describe(operation: Operation): string {
           ? shortSeen(told.entry)
           : told.kind === 'error'
             ? `${told.code} (${told.message.slice(0, 100)})`
-            : told.kind === 'bytes'
-              ? `${told.count} bytes of ${told.fileLength}${told.wrong < 0 ? '' : `, WRONG at ${told.wrong}`}`
-              : 'ok'
+            : told.kind === 'broken'
+              ? `opened with ${told.fileLength} bytes, then ${told.code} (${told.message.slice(0, 100)})`
+              : told.kind === 'bytes'
+                ? `${told.count} bytes of ${told.fileLength}${told.wrong < 0 ? '' : `, WRONG at ${told.wrong}`}`
+                : 'ok'
   const end = operation.returnedMs === Number.POSITIVE_INFINITY ? '…' : operation.returnedMs.toFixed(1)
   return `#${operation.id} ${operation.client} [${operation.calledMs.toFixed(1)}, ${end}] ${kind} ${Object.values(rest).join(' ')} -> ${result}`
 }

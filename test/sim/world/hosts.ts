@@ -124,7 +124,7 @@ export class WorkerHost {
     const found: { path: string; bytes: number; temporary: boolean }[] = []
     for (const level of this.#modules.options.tierBytes.keys()) {
       const folder = tierPath(this.#name, level)
-      for await (const names of this.#disk.list(folder)) {
+      for await (const names of listing(this.#disk, folder)) {
         for (const name of names) {
           const path = `${folder}/${name}`
           found.push({
@@ -182,4 +182,14 @@ export class WorkerHost {
     if (forgets) this.#identity = ''
     kernel.note(this.#name, 'empty disk', forgets ? 'and a new identity' : '')
   }
+}
+
+/** Nothing when the worker has never made the folder. */
+function listing(disk: TierDisk, folder: string): AsyncIterable<readonly string[]> | [] {
+  try {
+    disk.facts(folder)
+  } catch {
+    return []
+  }
+  return disk.list(folder)
 }

@@ -3,7 +3,7 @@
  * part of the history: what is there at the end must follow from what clients were told.
  */
 
-import type { FileStatus, FileSystem, WorkerStatus } from '../../../src/client/types.ts'
+import type { FileStatus, FileSystem, WorkerStatus, WriteType } from '../../../src/client/index.ts'
 import { type Log, sleep } from '../../../src/core/index.ts'
 import type { FinalEntry } from '../checkers/outcome.ts'
 import type { Kernel, SimNode } from '../kernel/kernel.ts'
@@ -59,7 +59,7 @@ export class Observer {
   }
 
   /** Makes the directories that the workload lives in. */
-  async prepare(roots: readonly string[], limitMs: number): Promise<void> {
+  async prepare(roots: Readonly<Record<string, WriteType>>, limitMs: number): Promise<void> {
     await this.#within(limitMs, async () => {
       const { network, ufs, logOf } = this.#modules
       const log = logOf(this.#node)
@@ -70,8 +70,8 @@ export class Observer {
         if (workers.length >= this.#options.workers) break
         await sleep(this.#node.runtime, POLL_MS)
       }
-      for (const [i, path] of roots.entries())
-        await fs.mkdir(path, { writeType: i % 2 === 0 ? 'CACHE_THROUGH' : 'MUST_CACHE', allowExists: true })
+      for (const [path, writeType] of Object.entries(roots))
+        await fs.mkdir(path, { writeType, allowExists: true })
     })
   }
 
@@ -163,6 +163,6 @@ export class Observer {
     if (folder || !completed) return entry
     const told = await driver.read(path, 0, length).catch((error: unknown) => toldError(error))
     if (told.kind === 'bytes') return { ...entry, read: { count: told.count, wrong: told.wrong } }
-    return { ...entry, read: { error: told.kind === 'error' ? `${told.code} ${told.message}` : told.kind } }
+    return { ...entry, read: { error: 'code' in told ? `${told.code} ${told.message}` : told.kind } }
   }
 }

@@ -9,7 +9,7 @@ import type { Outcome } from '../checkers/outcome.ts'
 import type { Kernel, SimNode } from '../kernel/kernel.ts'
 import type { SimOptions } from '../options.ts'
 import type { Plant } from '../planted.ts'
-import { ClientDriver, KEEP_ROOT, LIN_ROOTS, Workload } from '../workload/client-driver.ts'
+import { CACHE_ROOT, ClientDriver, KEEP_ROOT, STORE_ROOT, Workload } from '../workload/client-driver.ts'
 import { History } from '../workload/history.ts'
 import { Faults } from './faults.ts'
 import { MasterHost, WorkerHost } from './hosts.ts'
@@ -79,7 +79,11 @@ export class World {
     })
     this.#master.process.start()
     for (const { process } of this.#workers) process.start()
-    await observer.prepare([...LIN_ROOTS, KEEP_ROOT], SETUP_MS)
+    const keep = this.#kernel.rng('setup').pick(['MUST_CACHE', 'CACHE_THROUGH'] as const)
+    await observer.prepare(
+      { [CACHE_ROOT]: 'MUST_CACHE', [STORE_ROOT]: 'CACHE_THROUGH', [KEEP_ROOT]: keep },
+      SETUP_MS,
+    )
     this.#ufs.faulty = true
     const faults = new Faults(this.options, {
       kernel: this.#kernel,
