@@ -165,7 +165,7 @@ class TieredBlockStore implements BlockStore {
 
   async stop(): Promise<void> {
     await this.#background.stop()
-    this.#fills.stop()
+    await this.#fills.stop()
     this.#openFiles.closeAll()
   }
 

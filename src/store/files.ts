@@ -3,7 +3,7 @@
  * error of the disk means for its folder.
  */
 import { type BlockDisk, BlockFileWriter } from '../arrow/index.ts'
-import { fileOfBlock, isAlluxioError, type Log, type Runtime } from '../core/index.ts'
+import { assert, fileOfBlock, isAlluxioError, type Log, type Runtime } from '../core/index.ts'
 import type { Catalog } from './catalog.ts'
 import type { BlockEntry } from './entry.ts'
 import { allocated, type Folder } from './folder.ts'
@@ -62,6 +62,7 @@ export class Files {
   async move(entry: BlockEntry, target: Reservation): Promise<boolean> {
     const { catalog, disk } = this.#m
     const { folder } = target
+    assert(folder !== entry.folder, 'a block is moved to another folder')
     const { durable } = catalog.tiers[folder.tier]!
     const temporary = folder.temporaryPath(entry.id)
     entry.busy++

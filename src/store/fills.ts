@@ -277,13 +277,14 @@ export class Fills {
     open.close()
   }
 
-  stop(): void {
+  /** Cancels what is under way; what has come is written before the files are closed. */
+  async stop(): Promise<void> {
     const reason = new AlluxioError('CANCELLED', 'the worker is stopping')
-    for (const [id, open] of [...this.#open]) {
-      this.#open.delete(id)
-      open.fill.cancel(reason)
-      open.close()
-    }
+    const open = [...this.#open.values()]
+    for (const { fill } of open) fill.cancel(reason)
+    await Promise.all(open.map(({ fill }) => fill.settled()))
+    for (const { close } of open) close()
+    this.#open.clear()
   }
 }
 

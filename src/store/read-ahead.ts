@@ -23,6 +23,7 @@ export class ReadAhead {
   readonly #rangeExtents: number
   readonly #mostWindow: number
   readonly #held: Run[] = []
+  readonly #started = new Set<number>()
   #window: number
   /** Extents before this one were looked at. */
   #next = -1
@@ -60,6 +61,7 @@ export class ReadAhead {
       for (const run of this.#fill.start(this.#next, stop, this.source)) {
         this.#fill.hold(run)
         this.#held.push(run)
+        for (let i = run.first; i < run.first + run.count; i++) this.#started.add(i)
       }
       this.#next = stop
     }
@@ -69,6 +71,11 @@ export class ReadAhead {
   #range(): number {
     const spread = Math.ceil(this.#window / this.source.rangeParallelism)
     return Math.min(this.#rangeExtents, Math.max(1, spread))
+  }
+
+  /** Whether the bytes at `offset` were fetched for this reader. */
+  fetched(offset: number): boolean {
+    return this.#started.has(this.#fill.extentOf(offset))
   }
 
   /** @param stopped whether the reader gave up: what nobody else waits for is cancelled */

@@ -98,7 +98,7 @@ export class ReadPath {
         const piece = this.#sealed(request, at, Math.min(PIECE_BYTES, end - at))
         const sealed = piece instanceof Promise ? await piece : piece
         if (sealed !== undefined) {
-          yield sealed
+          yield ahead?.reader.fetched(at) ? { ...sealed, from: 'UFS' } : sealed
           at += sealed.bytes.length
           continue
         }
@@ -125,7 +125,7 @@ export class ReadPath {
         const fetched = await fill.piece(at, end, request.signal)
         if (fetched === undefined) continue
         this.#touch(request, at, at + fetched.bytes.length)
-        yield fetched
+        yield ahead.reader.fetched(at) ? { ...fetched, from: 'UFS' } : fetched
         at += fetched.bytes.length
       }
       stopped = false

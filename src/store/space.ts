@@ -155,8 +155,9 @@ export class Space {
       plan.victims.push(entry)
       plan.lacks -= entry.bytes
       if (plan.lacks <= 0) {
+        const { folder } = entry
         await this.#dispose(plan.victims)
-        return entry.folder
+        return folder
       }
       if (plans.size === 0) break
     }
@@ -165,6 +166,7 @@ export class Space {
 
   async #dispose(victims: readonly BlockEntry[]): Promise<void> {
     for (const entry of victims) entry.busy++
+    const folders = new Set(victims.map(({ folder }) => folder))
     const deletions: Promise<void>[] = []
     for (const entry of victims) {
       try {
@@ -177,7 +179,7 @@ export class Space {
       }
     }
     await Promise.all(deletions)
-    for (const folder of new Set(victims.map(({ folder: f }) => f))) folder.markSpace()
+    for (const folder of folders) folder.markSpace()
   }
 
   async #demote(entry: BlockEntry): Promise<boolean> {
