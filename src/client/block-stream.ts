@@ -110,9 +110,20 @@ export class BlockStream {
 
   /** The bytes of the block's beginning are at hand, so any worker can still take it. */
   async #beginBlock(part: Uint8Array): Promise<void> {
-    const block = this.#newBlock()
     try {
-      this.#sink = await this.#onSomeWorker(block.sizeHint, async (worker) => {
+      this.#sink = await this.#openSink(part, this.#blockSizeBytes)
+    } catch (error) {
+      // Without room in the cache the promise of a through type can still be kept.
+      if (!this.#options.through || errorCode(error) !== 'RESOURCE_EXHAUSTED') throw error
+      this.#modules.log.debug('block not cached', { path: this.#options.status.path, error })
+      await (await this.#openUpload()).send(part)
+    }
+  }
+
+  async #openSink(part: Uint8Array, sizeHint: number): Promise<BlockSink> {
+    const block = { ...this.#newBlock(), sizeHint }
+    try {
+      return await this.#onSomeWorker(sizeHint, async (worker) => {
         const sink = await openSink(worker, block, this.#modules)
         try {
           await sink.append(part)
@@ -123,18 +134,16 @@ export class BlockStream {
         return sink
       })
     } catch (error) {
-      // Without room in the cache the promise of a through type can still be kept.
-      if (!this.#options.through || errorCode(error) !== 'RESOURCE_EXHAUSTED') throw error
-      this.#modules.log.debug('block not cached', { path: this.#options.status.path, error })
-      await (await this.#openUpload()).send(part)
+      // The last block of a file is seldom a whole one: it may fit where a whole one does not.
+      if (errorCode(error) !== 'RESOURCE_EXHAUSTED' || sizeHint <= part.length) throw error
+      return this.#openSink(part, part.length)
     }
   }
 
-  #newBlock(): NewBlock {
+  #newBlock(): Omit<NewBlock, 'sizeHint'> {
     const { status, through } = this.#options
     return {
       id: blockIdOf(status.fileId, this.#index),
-      sizeHint: this.#blockSizeBytes,
       soleCopy: !through,
     }
   }

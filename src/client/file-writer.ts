@@ -40,6 +40,7 @@ export class BlockedFileWriter implements FileWriter {
   #last: Promise<void> | undefined
   #state: 'open' | 'closing' | 'ended' = 'open'
   #failure: unknown
+  #takingBack: Promise<void> | undefined
 
   constructor(file: NewFile, modules: FileWriterModules) {
     this.#file = file
@@ -79,6 +80,8 @@ export class BlockedFileWriter implements FileWriter {
       this.#written += chunk.length
     } catch (error) {
       this.#failure = error
+      // The file cannot be finished any more, whether or not its writer says so.
+      this.#takingBack ??= this.#takeBack(false)
       throw error
     }
   }
@@ -102,7 +105,7 @@ export class BlockedFileWriter implements FileWriter {
 
   async close(): Promise<FileStatus> {
     await this.#last?.catch(() => {})
-    if (this.#failure !== undefined && this.#state === 'open') await this.#takeBack(false)
+    await this.#takingBack
     this.#checkOpen()
     this.#state = 'closing'
     let completing = false
@@ -117,7 +120,8 @@ export class BlockedFileWriter implements FileWriter {
       const code = errorCode(error)
       // Whether the master has completed the file is not known then: a complete file must not be taken away.
       const unknown = completing && (code === 'UNAVAILABLE' || code === 'TIMEOUT')
-      await this.#takeBack(unknown)
+      this.#takingBack = this.#takeBack(unknown)
+      await this.#takingBack
       throw error
     }
   }
@@ -149,9 +153,11 @@ export class BlockedFileWriter implements FileWriter {
 
   async abort(reason?: unknown): Promise<void> {
     await this.#last?.catch(() => {})
-    if (this.#state === 'ended') return
-    this.#failure ??= reason ?? new AlluxioError('CANCELLED', `${this.path}: the writer gave up`)
-    await this.#takeBack(false)
+    if (this.#state === 'open') {
+      this.#failure ??= reason ?? new AlluxioError('CANCELLED', `${this.path}: the writer gave up`)
+      this.#takingBack ??= this.#takeBack(false)
+    }
+    await this.#takingBack
   }
 
   /** Nothing of the file stays, as far as the cluster can be reached; what cannot be is found by its owners later. */
