@@ -54,6 +54,7 @@ export class MasterLink {
   #workerId = 0
   #session = 0
   #loop: Promise<void> | undefined
+  #commandsLost = false
 
   constructor(options: MasterLinkOptions, identity: WorkerIdentity, modules: MasterLinkModules) {
     this.#options = options
@@ -86,6 +87,7 @@ export class MasterLink {
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const session = new AbortController()
+      this.#commandsLost = false
       const ended = AbortSignal.any([signal, session.signal])
       const commands = this.#listen(ended)
       try {
@@ -108,7 +110,7 @@ export class MasterLink {
         const { register, mountsVersion } = await this.#beat(signal)
         failures = 0
         metrics.heartbeats.add()
-        if (register) return
+        if (register || this.#commandsLost) return
         mounts.noticed(mountsVersion)
       } catch (error) {
         if (signal.aborted) return
@@ -202,20 +204,17 @@ export class MasterLink {
     this.#identity = identity
   }
 
+  /**
+   * Commands are sent once: what was on its way when the stream broke is lost. A new registration brings it back, because
+   * the master then compares all blocks and hands out all persists again.
+   */
   async #listen(signal: AbortSignal): Promise<void> {
-    const { master, runtime, log, obey } = this.#modules
-    for (let attempt = 0; !signal.aborted; attempt++) {
-      try {
-        for await (const { item } of master.commands({ session: this.#session }, { signal })) {
-          attempt = 0
-          obey(item)
-        }
-      } catch (error) {
-        if (signal.aborted) return
-        // A stale session ends with the next heartbeat, which registers again.
-        log.debug('commands interrupted', { error })
-      }
-      await sleep(runtime, backoffMs(runtime, attempt, RETRY_BASE_MS, RETRY_CAP_MS), signal).catch(() => {})
+    const { master, log, obey } = this.#modules
+    try {
+      for await (const { item } of master.commands({ session: this.#session }, { signal })) obey(item)
+    } catch (error) {
+      if (!signal.aborted) log.debug('commands interrupted', { error })
     }
+    if (!signal.aborted) this.#commandsLost = true
   }
 }
