@@ -1,9 +1,12 @@
-/* The machine's own limits, one line each: `copy GB/s cpu_s_per_GB` of memcpy over buffers far larger than the caches,
-   and `touch` of one load per cache line, the reference for mapped views. */
+/* The machine's own limits, one line each, `NAME GB/s cpu_s_per_GB`: memcpy from one large buffer to another (`copy`) and into one of
+   1 MiB (`window`), one load of each cache line (`touch`), and with a folder as argument plain writes of 1 MiB to a
+   new file there (`write`). */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static double now(clockid_t clock) {
   struct timespec t;
@@ -11,7 +14,7 @@ static double now(clockid_t clock) {
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   const size_t n = 512u << 20, window = 1u << 20;
   char *from = malloc(n), *to = malloc(n);
   memset(from, 1, n);
@@ -39,5 +42,16 @@ int main(void) {
     sum += s;
   }
   printf("touch %.3f %.4f\n", gb / (now(CLOCK_MONOTONIC) - wall), (now(CLOCK_PROCESS_CPUTIME_ID) - cpu) / gb);
+  if (argc > 1) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/alluxio-bench-%d", argv[1], getpid());
+    int file = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+    unlink(path);
+    wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+    for (size_t at = 0; at < n; at += window)
+      if (write(file, from + at, window) != (ssize_t)window) return 74;
+    gb = (double)n / 1e9;
+    printf("write %.3f %.4f\n", gb / (now(CLOCK_MONOTONIC) - wall), (now(CLOCK_PROCESS_CPUTIME_ID) - cpu) / gb);
+  }
   return sum == 1;
 }

@@ -33,7 +33,7 @@ async function onMedium(bench: Bench, medium: Medium): Promise<void> {
       const ours = contenders.filter(({ side }) => side.name === 'ours')
       for (const use of ['copy', 'touch'])
         await bench.measure(`map ${use} ${medium.name}@1`, ours, 'GB/s', 'map', { path: PATH, use }, keep)
-      if (keep) memcpy(bench)
+      if (keep) limits(bench, medium)
     })
   for (const threads of [1, 4, 16])
     await bench.rounds(async (_round, keep) => {
@@ -51,8 +51,10 @@ async function onMedium(bench: Bench, medium: Medium): Promise<void> {
 }
 
 /** What the machine itself does, measured in the same minutes. */
-function memcpy(bench: Bench): void {
-  const lines = execFileSync(bench.native('memcpy'), { encoding: 'utf8' }).trim().split('\n')
-  for (const [name, rate, cpu] of lines.map((line) => line.split(' ')))
-    bench.report.add(`memcpy ${name}`, 'machine', 'GB/s', { value: Number(rate), cpu: Number(cpu) })
+function limits(bench: Bench, medium: Medium): void {
+  const lines = execFileSync(bench.native('memcpy'), [medium.folder], { encoding: 'utf8' }).trim().split('\n')
+  for (const [name, rate, cpu] of lines.map((line) => line.split(' '))) {
+    const cell = name === 'write' ? `raw write ${medium.name}` : `memcpy ${name}`
+    bench.report.add(cell, 'machine', 'GB/s', { value: Number(rate), cpu: Number(cpu) })
+  }
 }
