@@ -6,7 +6,7 @@
  * paths below its root. Read on in `store.ts` (the interface), `layers/index.ts` (the order of the layers and why) and
  * `contract-suite/` (what every store must do).
  */
-export { runUfsTests, type UfsTestResult, ufsTestNames } from './contract-suite/index.ts'
+export { runUfsTests, type UfsTestResult, ufsTestNames, ufsTestSkipReason } from './contract-suite/index.ts'
 export type { FaultOptions } from './layers/faults.ts'
 export { MemoryStore, type MemoryStoreOptions, MemoryTree, memoryFactory } from './memory/index.ts'
 export {

@@ -8,12 +8,12 @@ import { FILE_CASES } from './common-cases.ts'
 import { DIRECTORY_CASES } from './directory-cases.ts'
 import { OBJECT_CASES } from './object-cases.ts'
 import { OWN_CASES } from './own-cases.ts'
-import { runCase, type UfsTestCase, type UfsTestResult } from './runner.ts'
+import { runCase, skipReason, type UfsTestCase, type UfsTestResult } from './runner.ts'
 
-export type { UfsTestCase, UfsTestResult } from './runner.ts'
+export type { UfsTestResult } from './runner.ts'
 
 /** In upstream's order: its 44 common cases, its 4 of S3, then ours. */
-export const UFS_TEST_CASES: readonly UfsTestCase[] = [
+const UFS_TEST_CASES: readonly UfsTestCase[] = [
   ...FILE_CASES,
   ...DIRECTORY_CASES,
   ...OBJECT_CASES,
@@ -24,7 +24,13 @@ export function ufsTestNames(): string[] {
   return UFS_TEST_CASES.map((test) => test.name)
 }
 
-export interface RunUfsTestsOptions {
+/** Why `runUfsTests` would skip a case for this store; undefined when it would run it. */
+export function ufsTestSkipReason(name: string, store: UnderStore): string | undefined {
+  const test = UFS_TEST_CASES.find((known) => known.name === name)
+  return test === undefined ? 'there is no such case' : skipReason(test, store)
+}
+
+interface RunUfsTestsOptions {
   /** Only cases of these names. @default all */
   readonly only?: readonly string[]
   /** Called after each case. */

@@ -183,7 +183,8 @@ export async function runCase(test: UfsTestCase, context: UfsTestContext): Promi
     : { name: test.name, outcome: 'failed', seconds, error }
 }
 
-function skipReason(test: UfsTestCase, store: UnderStore): string | undefined {
+/** Why a case says nothing about a store; undefined when it does. */
+export function skipReason(test: UfsTestCase, store: UnderStore): string | undefined {
   const missing = (test.needs ?? []).filter((capability) => store.capabilities[capability] === false)
   if (missing.length > 0) return `the store has no ${missing.join(', ')}`
   if (test.schemes !== undefined && !test.schemes.includes(store.scheme))

@@ -86,7 +86,7 @@ export class HttpHandler {
       abortSignal?.addEventListener('abort', onAbort, { once: true })
       outgoing.setTimeout(options.requestTimeout || this.#options.stallMs, () => outgoing.destroy(stalled()))
       outgoing.once('close', () => abortSignal?.removeEventListener('abort', onAbort))
-      outgoing.on('error', reject)
+      outgoing.on('error', (error: NodeJS.ErrnoException) => reject(broken(error)))
       outgoing.once('response', (incoming) => {
         // From here the reader decides how long it waits: it may itself be the slow one.
         outgoing.setTimeout(0)
@@ -156,4 +156,11 @@ function aborted(): Error {
 
 function stalled(): Error {
   return Object.assign(new Error('the server made no progress'), { name: 'TimeoutError', code: 'ETIMEDOUT' })
+}
+
+/** The SDK drops the code of an error that is of another realm than its own, and with it the reason to retry. */
+function broken(error: NodeJS.ErrnoException): Error {
+  if (error.name === 'AbortError' || error.name === 'TimeoutError') return error
+  const { code, name } = error
+  return Object.assign(new Error(error.message), { name, ...(code === undefined ? {} : { code }) })
 }

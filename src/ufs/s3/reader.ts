@@ -199,8 +199,10 @@ class Body {
 
   #end(): void {
     if (this.#ended) return
-    if (this.#missing > 0 && this.#missing !== Number.POSITIVE_INFINITY)
-      return this.#broken('the body is too short')
+    if (this.#missing > 0 && this.#missing !== Number.POSITIVE_INFINITY) {
+      this.#broken('the body is too short')
+      return
+    }
     this.#ended = true
     this.#signal?.removeEventListener('abort', this.#onAbort)
     this.#waiting?.resolve({ done: true, value: undefined })

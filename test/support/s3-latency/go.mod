@@ -1,0 +1,3 @@
+module alluxio.test/s3-latency
+
+go 1.21

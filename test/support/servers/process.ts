@@ -1,0 +1,100 @@
+/** A server process of a test: started on a port that the system chose, stopped, paused and killed by its own id. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ServerMissing } from './binary.ts'
+
+export interface ServerCommand {
+  readonly binary: string
+  readonly args: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export class ServerProcess {
+  readonly #command: ServerCommand
+  readonly #ready: () => Promise<boolean>
+  #child: ChildProcess | undefined
+  #said = ''
+
+  constructor(command: ServerCommand, ready: () => Promise<boolean>) {
+    this.#command = command
+    this.#ready = ready
+  }
+
+  /** What the server printed last, on both channels. */
+  get output(): string {
+    return this.#said
+  }
+
+  async start(): Promise<void> {
+    const { binary, args, env } = this.#command
+    const child = spawn(binary, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = child
+    const note = (chunk: Buffer) => {
+      this.#said = (this.#said + chunk.toString()).slice(-4000)
+    }
+    child.stdout.on('data', note)
+    child.stderr.on('data', note)
+    let failure: string | undefined
+    child.once('error', (error) => {
+      failure = error.message
+    })
+    const end = Date.now() + 30_000
+    while (Date.now() < end) {
+      if (failure !== undefined || child.exitCode !== null) break
+      if (await this.#ready().catch(() => false)) return
+      await delay(50)
+    }
+    await this.kill()
+    throw new ServerMissing(`${binary} did not start: ${failure ?? this.#said}`)
+  }
+
+  pause(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT')
+  }
+
+  /** kill -9, as a crash would. `start` brings it back on the same port and data. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  async stop(): Promise<void> {
+    this.resume()
+    await this.#end('SIGTERM')
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child
+    this.#child = undefined
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const exited = new Promise((resolve) => child.once('exit', resolve))
+    child.kill(signal)
+    const timer = setTimeout(() => child.kill('SIGKILL'), 5000)
+    await exited
+    clearTimeout(timer)
+  }
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+}
+
+export function scratchFolder(name: string): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), `alluxio-${name}-`))
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
