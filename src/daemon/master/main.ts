@@ -25,6 +25,7 @@ import { BlockService } from './services/block-service.ts'
 import { Callers } from './services/callers.ts'
 import { FsMutations } from './services/fs-mutations.ts'
 import { FsReads } from './services/fs-reads.ts'
+import { Leftovers } from './services/leftovers.ts'
 import { MetadataLoader } from './services/metadata-loader.ts'
 import { PathLocks } from './services/path-locks.ts'
 import { Persistence } from './services/persistence.ts'
@@ -102,15 +103,16 @@ async function serve(
   )
   const loader = new MetadataLoader(
     { blockSizeBytes: config.get(o.BLOCK_SIZE_DEFAULT), absentMs: config.get(o.MASTER_ABSENT_CACHE) },
-    { namespace, stores, runtime, log, metrics },
+    { namespace, stores, runtime, log, metrics, busy: (path) => persistence.isUnderWay(path) },
   )
   const reads = new FsReads({ namespace, blocks, loader, workers, callers, runtime })
+  const leftovers = new Leftovers({ namespace, stores, locks, log })
   const persistence: Persistence = new Persistence(
     {
       intervalMs: config.get(o.MASTER_PERSISTENCE_INTERVAL),
       maxIntervalMs: config.get(o.MASTER_PERSISTENCE_MAX_INTERVAL),
     },
-    { namespace, workers, stores, locks, runtime, log, metrics, places: reads.places.bind(reads) },
+    { namespace, workers, stores, locks, leftovers, runtime, log, metrics, places: reads.places.bind(reads) },
   )
   const freer = new BlockFreer({ blocks, workers, runtime })
   const mutations = new FsMutations({
@@ -122,6 +124,7 @@ async function serve(
     stores,
     locks,
     persistence,
+    leftovers,
     freer,
     reads,
     log,

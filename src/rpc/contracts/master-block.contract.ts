@@ -97,6 +97,8 @@ export const MasterBlock = contract({
         fingerprint: T.Optional(T.String()),
         error: T.Optional(T.String()),
         errorCode: T.Optional(T.String()),
+        /** Where a persist wrote to: the object goes if its file has gone. */
+        target: T.Optional(UfsSource),
       }),
       response: T.Object({}),
     }),

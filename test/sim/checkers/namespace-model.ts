@@ -76,7 +76,7 @@ export class NamespaceStep implements Step<Namespace> {
     const node = state.get(path)
     if (node === undefined) return false
     if (told.kind === 'seen') return this.#matches(node, told.entry)
-    if (told.kind === 'bytes')
+    if (told.kind === 'bytes' || told.kind === 'broken')
       return node !== 'dir' && node > 0 && this.#lengths.get(node) === told.fileLength
     if (told.kind !== 'listed' || node !== 'dir') return false
     const prefix = `${path}/`

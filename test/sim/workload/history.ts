@@ -98,7 +98,8 @@ export class History {
   returned(operation: Operation, told: Told): void {
     operation.told = told
     operation.returnedMs = this.#nowMs()
-    if (told.kind !== 'error' || CERTAIN.has(told.code)) operation.returnedAt = this.#stamp++
+    if (told.kind !== 'error' || (CERTAIN.has(told.code) && !mayLeaveObject(operation.ask)))
+      operation.returnedAt = this.#stamp++
   }
 
   /** Runs an operation and records what came of it. @throws what it threw */
@@ -114,6 +115,11 @@ export class History {
     this.returned(operation, told(result))
     return result
   }
+}
+
+/** A refused write through the cache may have left its object in the under-store for a while, where it can be found. */
+function mayLeaveObject(ask: Ask): boolean {
+  return ask.kind === 'complete' && ask.through
 }
 
 export function toldError(error: unknown): Extract<Told, { kind: 'error' }> {

@@ -23,6 +23,7 @@ import type { StoreServer } from './under-store.ts'
 const POLL_MS = 500
 /** Rest must last so long: workers report to the master by heartbeat. */
 const REST_MS = 6_000
+const LOOK_MS = 3_600_000
 
 export interface ObserverModules {
   readonly kernel: Kernel
@@ -78,20 +79,22 @@ export class Observer {
   /** Waits until nothing is pending, then looks at everything. */
   async quiesce(limitMs: number, world: Rest): Promise<LastLook> {
     let pending: readonly string[] = ['clients']
-    const look = await this.#within(limitMs, async () => {
-      let restedMs = 0
-      while (restedMs < REST_MS) {
+    const rested = await this.#within(limitMs, async () => {
+      for (let restedMs = 0; restedMs < REST_MS; ) {
         await sleep(this.#node.runtime, POLL_MS)
         pending = world.idle() ? await this.#pending(world) : ['clients still wait for answers']
         restedMs = pending.length === 0 ? restedMs + POLL_MS : 0
       }
+      return true
+    })
+    // A file whose bytes are gone is waited for a while by whoever reads it.
+    const look = await this.#within(LOOK_MS, async () => {
       const entries = await this.#look()
       // The looks have cached what they read: the master hears of it with the next heartbeats.
       await sleep(this.#node.runtime, REST_MS)
       return { entries, workers: await this.#open.admin.workers() }
     })
-    if (look === undefined) return { quiet: false, pending, entries: [], workers: [] }
-    return { quiet: true, pending: [], ...look }
+    return { quiet: rested === true && look !== undefined, pending, entries: [], workers: [], ...look }
   }
 
   get #open(): FileSystem {

@@ -20,6 +20,7 @@ import type { UnderStores } from '../../under-stores.ts'
 import type { BlockFreer } from './block-freer.ts'
 import type { Callers } from './callers.ts'
 import type { FsReads } from './fs-reads.ts'
+import type { Leftovers } from './leftovers.ts'
 import type { MetadataLoader } from './metadata-loader.ts'
 import type { PathLocks } from './path-locks.ts'
 import type { Persistence } from './persistence.ts'
@@ -36,6 +37,7 @@ export interface FsMutationsModules {
   readonly stores: UnderStores
   readonly locks: PathLocks
   readonly persistence: Persistence
+  readonly leftovers: Leftovers
   readonly freer: BlockFreer
   readonly reads: FsReads
   readonly log: Log
@@ -77,7 +79,8 @@ export class FsMutations implements Pick<Fs, Mutations> {
       if (asked.persistAsync) this.#modules.persistence.kick()
       if (replaced !== undefined) {
         this.#modules.freer.kick()
-        if (replaced.record.persistence === 'PERSISTED') await this.#dropSource(replaced)
+        const { persistence: state, tail } = replaced.record
+        if (state === 'PERSISTED') await this.#modules.leftovers.discard(path, tail.fp ?? '')
       }
       return this.#created(inode, entry)
     })
@@ -101,10 +104,29 @@ export class FsMutations implements Pick<Fs, Mutations> {
       persistAsync,
       ...(fingerprint === undefined ? {} : { fingerprint }),
     }
-    return namespace.complete(asked, this.#caller(call)).then(({ entry }) => {
+    const completed = namespace.complete(asked, this.#caller(call))
+    if (fingerprint !== undefined) return this.#completeThrough(path, fingerprint, completed)
+    return completed.then(({ entry }) => {
       if (persistAsync) persistence.kick()
       return { entry }
     })
+  }
+
+  /** The bytes went to the path that the file had when it was made: they follow it, or go when it is gone. */
+  async #completeThrough(
+    path: string,
+    fingerprint: string,
+    completed: ReturnType<Namespace['complete']>,
+  ): Promise<{ entry: Buffer }> {
+    const { persistence, leftovers } = this.#modules
+    try {
+      const { inode, entry } = await completed
+      if (inode.path !== path) await persistence.follow(inode.record.id, path, fingerprint)
+      return { entry }
+    } catch (error) {
+      if (isAlluxioError(error, 'NOT_FOUND')) await leftovers.discard(path, fingerprint)
+      throw error
+    }
   }
 
   readonly mkdir: Fs['mkdir'] = (request, call) => {
@@ -159,10 +181,28 @@ export class FsMutations implements Pick<Fs, Mutations> {
       const { store, path: from } = await this.#storeOf(src)
       const to = namespace.resolve(dst).path
       if (to.includes('/')) await store.mkdir(parentPath(`/${to}`).slice(1))
-      await store.rename(from, to)
+      await this.#move(store, { from, to, dst, fingerprint: inode.record.tail.fp ?? '' })
       await namespace.rename(asked, caller)
       await namespace.persisted(inode.record.id, inode.record.tail.fp ?? '')
     })
+  }
+
+  /** Moves in the store; a move that an earlier life of this master made, and died before it was booked, counts. */
+  async #move(
+    store: UnderStore,
+    { from, to, dst, fingerprint }: { from: string; to: string; dst: string; fingerprint: string },
+  ): Promise<void> {
+    try {
+      await store.rename(from, to)
+    } catch (error) {
+      if (isAlluxioError(error, 'NOT_FOUND')) {
+        const moved = await store.status(to).catch(() => undefined)
+        if (moved?.fingerprint === fingerprint) return
+      }
+      // Others have put something there: from now on the namespace knows it.
+      if (isAlluxioError(error, 'ALREADY_EXISTS')) await this.#modules.loader.refresh(dst, 0)
+      throw error
+    }
   }
 
   readonly delete: Fs['delete'] = (request, call) => {
@@ -330,11 +370,6 @@ export class FsMutations implements Pick<Fs, Mutations> {
       }
       cursor = 'cursor' in page ? page.cursor : undefined
     } while (cursor !== undefined)
-  }
-
-  async #dropSource(replaced: Inode): Promise<void> {
-    const { store, path } = await this.#storeOf(replaced.path)
-    await absentIsFine(store.delete(path))
   }
 
   #created(

@@ -35,6 +35,8 @@ export interface MetadataLoaderModules {
   readonly runtime: Runtime
   readonly log: Log
   readonly metrics: Metrics
+  /** Whether bytes of this cluster are on their way to a path: what the store has there is no file of others. */
+  readonly busy: (path: string) => boolean
 }
 
 /** Entries of a listing page; also how long a directory may be to be loaded whole on the way to one child. */
@@ -71,6 +73,7 @@ export class MetadataLoader {
   find(path: string, forWrite = false): false | Promise<boolean> {
     const known = this.#deepestKnown(path)
     if (known === undefined || known.path === path || !isInStore(known)) return false
+    if (this.#modules.busy(path)) return false
     if (isLoaded(known) && (forWrite || this.#isAbsent(path))) return false
     return this.#once(`find ${path}`, () => this.#find(path))
   }
@@ -249,9 +252,13 @@ export class MetadataLoader {
     coverage: 'all' | 'some',
     listedMs = this.#modules.runtime.now(),
   ): Promise<void> {
-    const { namespace } = this.#modules
+    const { namespace, busy } = this.#modules
     const { blockSizeBytes } = this.#options
-    await namespace.load({ path, entries, blockSizeBytes, coverage, listedMs })
+    const settled = entries.filter(({ name }) => {
+      const child = joinPath(path, name)
+      return !busy(child) || namespace.inode(child) !== undefined
+    })
+    await namespace.load({ path, entries: settled, blockSizeBytes, coverage, listedMs })
   }
 
   async #storeOf(path: string): Promise<{ store: UnderStore; path: string }> {

@@ -14,12 +14,14 @@ import {
   every,
   type FileId,
   isAlluxioError,
+  joinPath,
   type Log,
   type Metrics,
   type Runtime,
 } from '../../../core/index.ts'
 import type { Namespace, PersistTask } from '../../../namespace/index.ts'
 import type { UnderStores } from '../../under-stores.ts'
+import type { Leftovers } from './leftovers.ts'
 import type { PathLocks } from './path-locks.ts'
 import type { Worker, WorkerCommand, WorkerRegistry } from './worker-registry.ts'
 
@@ -34,6 +36,7 @@ export interface PersistenceModules {
   readonly workers: WorkerRegistry
   readonly stores: UnderStores
   readonly locks: PathLocks
+  readonly leftovers: Leftovers
   readonly runtime: Runtime
   readonly log: Log
   readonly metrics: Metrics
@@ -205,17 +208,30 @@ export class Persistence implements Component {
       )[0]?.[0]
   }
 
-  /** A worker's report. An answer to an attempt that was given up is only used if it succeeded. */
+  /** Whether bytes are on their way to this path: what the store has there is not to be taken for a file yet. */
+  isUnderWay(path: string): boolean {
+    return this.#pathsUnderWay.has(path)
+  }
+
+  /** A worker's report. An attempt that was given up has left an object, which goes if its file has gone. */
   async done(report: {
     taskId: number
     fileId: number
     fingerprint?: string | undefined
     error?: string | undefined
+    target?: { readonly mountId: number; readonly path: string } | undefined
   }): Promise<void> {
-    const { log, runtime } = this.#modules
+    const { log, runtime, namespace, leftovers } = this.#modules
     const fileId = report.fileId as FileId
     const attempt = this.#underWay.get(fileId)
-    if (attempt?.taskId !== report.taskId) return
+    if (attempt?.taskId !== report.taskId) {
+      const { fingerprint, target } = report
+      if (fingerprint === undefined || target === undefined || namespace.inodeById(fileId) !== undefined)
+        return
+      const mount = [...namespace.mounts()].find(({ mountId }) => mountId === target.mountId)
+      if (mount !== undefined) await leftovers.discard(joinPath(mount.path, target.path), fingerprint)
+      return
+    }
     if (report.fingerprint === undefined) {
       this.#failed.add()
       log.warn('persist failed', { fileId, path: attempt.path, error: report.error })
@@ -239,32 +255,40 @@ export class Persistence implements Component {
   }
 
   /** The bytes are in the store under the path of the dispatch: follow what happened to the file meanwhile. */
-  #book(fileId: FileId, attempt: Attempt, fingerprint: string): Promise<void> {
-    const { namespace, locks, stores } = this.#modules
-    return locks.exclusive([attempt.path], async () => {
+  async #book(fileId: FileId, attempt: Attempt, fingerprint: string): Promise<void> {
+    const { namespace, locks, leftovers } = this.#modules
+    const where = await locks.exclusive([attempt.path], async () => {
       const now = namespace.inodeById(fileId)
-      const written = namespace.resolve(attempt.path)
-      const store = await stores.get(written.mount)
-      if (now === undefined) {
-        // Deleted meanwhile. Another file of that name is not in the store yet: its own persist waits for this one.
-        const other = namespace.inode(attempt.path)
-        if (other?.record.persistence !== 'PERSISTED') await ignoreAbsent(store.delete(written.path))
-        return
-      }
-      if (now.path !== attempt.path) {
-        const target = namespace.resolve(now.path)
-        if (target.mount.mountId !== written.mount.mountId) {
-          throw new AlluxioError('CONFLICT', `${attempt.path} moved to another mount while it was persisted`)
-        }
-        const folder = target.path.slice(0, Math.max(0, target.path.lastIndexOf('/')))
-        if (folder !== '') await store.mkdir(folder)
-        await store.rename(written.path, target.path)
-        // A rename may change what the fingerprint is made of.
-        await namespace.persisted(fileId, (await store.status(target.path)).fingerprint)
-        return
-      }
-      await namespace.persisted(fileId, fingerprint)
+      if (now?.path === attempt.path) await namespace.persisted(fileId, fingerprint)
+      return now?.path
     })
+    if (where === undefined) await leftovers.discard(attempt.path, fingerprint)
+    else if (where !== attempt.path) await this.follow(fileId, attempt.path, fingerprint)
+  }
+
+  /** The file's bytes were written to the path that it had before: they are moved to where it is now. */
+  async follow(fileId: FileId, written: string, fingerprint: string): Promise<void> {
+    const { namespace, locks, stores, leftovers } = this.#modules
+    const path = namespace.inodeById(fileId)?.path
+    if (path === undefined) return leftovers.discard(written, fingerprint)
+    const [from, to] = [namespace.resolve(written), namespace.resolve(path)]
+    if (to.mount.mountId !== from.mount.mountId)
+      throw new AlluxioError('CONFLICT', `${written} moved to another mount while it was persisted`)
+    const store = await stores.get(from.mount)
+    const moved = await locks.exclusive([written, path], async () => {
+      if (namespace.inodeById(fileId)?.path !== path) return false
+      if (path === written) return true
+      const folder = to.path.slice(0, Math.max(0, to.path.lastIndexOf('/')))
+      if (folder !== '') await store.mkdir(folder)
+      // What stands in the way was left by a file that has gone: the name is this one's in the namespace.
+      await ignoreAbsent(store.delete(to.path))
+      await store.rename(from.path, to.path)
+      await leftovers.prune(store, written)
+      // A rename may change what the fingerprint is made of.
+      await namespace.persisted(fileId, (await store.status(to.path)).fingerprint)
+      return true
+    })
+    if (!moved) await this.follow(fileId, written, fingerprint)
   }
 
   #later(fileId: FileId, now: number): void {

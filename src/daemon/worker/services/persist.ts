@@ -101,7 +101,7 @@ async function upload(
   try {
     for await (const chunk of bytes) await writer.write(chunk)
     signal.throwIfAborted()
-    return (await finish(store, writer, file, log)).fingerprint
+    return (await finish(store, writer, path, file, log)).fingerprint
   } catch (error) {
     await writer.abort()
     throw error

@@ -135,8 +135,9 @@ export class Tasks {
     const { master, session, runtime, log } = this.#modules
     while (!signal.aborted) {
       try {
-        const { taskId, fileId = 0 } = task.command
-        await master.taskDone({ session: session(), taskId, fileId, ...outcome }, { signal })
+        const { taskId, fileId = 0, target } = task.command
+        const written = target === undefined ? {} : { target }
+        await master.taskDone({ session: session(), taskId, fileId, ...outcome, ...written }, { signal })
         return
       } catch (error) {
         // NOT_FOUND: the task was given up or is known to be done. CONFLICT: asked again with the next session.

@@ -44,10 +44,11 @@ export async function createWithParents(
 export async function finish(
   store: UnderStore,
   writer: UfsWriter,
+  path: string,
   file: FileAttributes,
   log: Log,
 ): Promise<UfsStatus> {
-  const status = await writer.close()
+  const status = await closeOrFind(store, writer, path, file, log)
   const { owner, group } = file
   if (!store.capabilities.posix || owner === '' || (status.owner === owner && status.group === group)) {
     return status
@@ -58,6 +59,24 @@ export async function finish(
     log.debug('owner not set in the under-store', { path: status.path, owner, group, error })
   }
   return status
+}
+
+/** A close whose answer was lost may have made the file visible all the same: its id tells. */
+async function closeOrFind(
+  store: UnderStore,
+  writer: UfsWriter,
+  path: string,
+  file: FileAttributes,
+  log: Log,
+): Promise<UfsStatus> {
+  try {
+    return await writer.close()
+  } catch (error) {
+    const found = await store.status(path).catch(() => undefined)
+    if (found?.metadata?.[FILE_ID] !== fileIdText(file)) throw error
+    log.info('the under-store has the file although it did not say so', { path, error })
+    return found
+  }
 }
 
 /** What stands at `path`, if anything does. */

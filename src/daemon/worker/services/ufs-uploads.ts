@@ -94,7 +94,7 @@ export class UfsUploads {
       await upload.drainTo(writer)
       await received
       signal.throwIfAborted()
-      return await finish(store, writer, attributes, this.#modules.log)
+      return await finish(store, writer, target.path, attributes, this.#modules.log)
     } catch (error) {
       await writer.abort()
       throw error

@@ -1,0 +1,72 @@
+/**
+ * Takes out of an under-store what a write left there that no file of the namespace stands for: the file was deleted or
+ * replaced while its bytes were on their way. An object is known by its fingerprint, so what others put in its place stays.
+ */
+import { isAlluxioError, type Log, parentPath } from '../../../core/index.ts'
+import type { Namespace } from '../../../namespace/index.ts'
+import type { UnderStore } from '../../../ufs/index.ts'
+import type { UnderStores } from '../../under-stores.ts'
+import type { PathLocks } from './path-locks.ts'
+
+export interface LeftoversModules {
+  readonly namespace: Namespace
+  readonly stores: UnderStores
+  readonly locks: PathLocks
+  readonly log: Log
+}
+
+export class Leftovers {
+  readonly #modules: LeftoversModules
+
+  constructor(modules: LeftoversModules) {
+    this.#modules = modules
+  }
+
+  /** Removes the object of this version at the namespace path, and directories that it alone kept. Never throws. */
+  async discard(path: string, fingerprint: string): Promise<void> {
+    const { namespace, stores, locks, log } = this.#modules
+    try {
+      await locks.exclusive([path], async () => {
+        const { mount, path: below } = namespace.resolve(path)
+        const store = await stores.get(mount)
+        const found = await absent(store.status(below))
+        if (found === undefined || found.directory || found.fingerprint !== fingerprint) return
+        const inode = namespace.inode(path)
+        // Somebody looked meanwhile and took it for a file.
+        if (inode?.record.persistence === 'PERSISTED' && inode.record.tail.fp === fingerprint)
+          await namespace.evict(path)
+        await absent(store.delete(below))
+        await this.prune(store, path)
+      })
+    } catch (error) {
+      log.warn('a leftover stays in the under-store', { path, error })
+    }
+  }
+
+  /** Removes directories above `path` that are empty in the store and unknown here. */
+  async prune(store: UnderStore, path: string): Promise<void> {
+    const { namespace } = this.#modules
+    const { mount } = namespace.resolve(path)
+    for (
+      let parent = parentPath(path);
+      parent !== mount.path && parent !== '/';
+      parent = parentPath(parent)
+    ) {
+      if (namespace.inode(parent) !== undefined) return
+      try {
+        await store.delete(namespace.resolve(parent).path)
+      } catch (error) {
+        if (!isAlluxioError(error, 'NOT_FOUND')) return
+      }
+    }
+  }
+}
+
+async function absent<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    if (isAlluxioError(error, 'NOT_FOUND') || isAlluxioError(error, 'NOT_A_DIRECTORY')) return undefined
+    throw error
+  }
+}
