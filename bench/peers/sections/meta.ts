@@ -6,7 +6,7 @@ import type { Side } from '../side.ts'
 
 const OPERATIONS = ['create', 'mkdir', 'getStatus', 'rename', 'delete'] as const
 /** Enough for the 10 ms ticks of CPU accounting to be a fine grain on the faster side too. */
-const TOTAL = { 1: 8_000, 16: 32_000, 64: 64_000 } as const
+const TOTAL = { 1: 2_000, 16: 16_000, 64: 32_000 } as const
 /** getStatus is cheap: several passes over the files. */
 const PASSES = 3
 

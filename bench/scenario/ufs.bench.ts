@@ -1,0 +1,262 @@
+/**
+ * The S3 store against the bare SDK, in turn on one server: `node bench/scenario/ufs.bench.ts [minio|latency|local] …`.
+ *
+ * `minio`    1 GiB from MinIO through toxiproxy with 20 ms added
+ * `latency`  1 GiB, and objects of 4 KiB, from our server that adds 20 ms to each call
+ * `local`    1 GiB from and to a local folder, against plain reads and writes of node:fs
+ *
+ * The SDK runs at the best of several range sizes and parallelisms. Options: --mib 1024, --rounds 3, --objects 2000.
+ */
+import { open as openFile, rm } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { Metrics, silentLog, systemRuntime } from '../../src/core/index.ts'
+import { openStore, type UnderStore } from '../../src/ufs/index.ts'
+import {
+  type S3Server,
+  startMinio,
+  startS3Latency,
+  startToxiproxy,
+} from '../../test/support/servers/index.ts'
+import { scratchFolder } from '../../test/support/servers/process.ts'
+
+const MIB = 2 ** 20
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    mib: { type: 'string', default: '1024' },
+    rounds: { type: 'string', default: '3' },
+    objects: { type: 'string', default: '2000' },
+  },
+})
+const BYTES = Number(values.mib) * MIB
+const ROUNDS = Number(values.rounds)
+const OBJECTS = Number(values.objects)
+const wanted = positionals.length === 0 ? ['minio', 'latency', 'local'] : positionals
+
+interface Run {
+  readonly name: string
+  run(): Promise<number>
+}
+
+/** Runs all in turn, `ROUNDS` times, and prints the median of each with its ratio to the first. */
+async function compare(title: string, unit: string, scale: number, runs: readonly Run[]): Promise<void> {
+  const figures = runs.map((): { rate: number; cpu: number }[] => [])
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [i, { run }] of runs.entries()) {
+      const cpu = process.cpuUsage()
+      const start = performance.now()
+      const amount = await run()
+      const seconds = (performance.now() - start) / 1000
+      const used = process.cpuUsage(cpu)
+      figures[i]!.push({
+        rate: amount / scale / seconds,
+        cpu: (used.user + used.system) / 1e6 / (amount / scale),
+      })
+    }
+  }
+  const median = (list: readonly number[]) => [...list].sort((a, b) => a - b)[list.length >> 1]!
+  const base = median(figures[0]!.map(({ rate }) => rate))
+  console.log(`\n${title}`)
+  for (const [i, { name }] of runs.entries()) {
+    const rate = median(figures[i]!.map((figure) => figure.rate))
+    const cpu = median(figures[i]!.map((figure) => figure.cpu))
+    console.log(
+      `  ${name.padEnd(34)} ${rate.toFixed(2).padStart(9)} ${unit}/s  ${(cpu * 1000).toFixed(2).padStart(9)} CPU ms/${unit}  ${(rate / base).toFixed(2)} x`,
+    )
+  }
+}
+
+function bareClient(server: S3Server, endpoint: string): S3Client {
+  return new S3Client({
+    endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId: server.accessKey, secretAccessKey: server.secretKey },
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: { httpAgent: { keepAlive: true, maxSockets: 256 } },
+  })
+}
+
+async function lanes(count: number, parallel: number, work: (i: number) => Promise<unknown>): Promise<void> {
+  let next = 0
+  const lane = async () => {
+    while (next < count) await work(next++)
+  }
+  await Promise.all(Array.from({ length: parallel }, lane))
+}
+
+async function bareRange(
+  client: S3Client,
+  bucket: string,
+  key: string,
+  first: number,
+  bytes: number,
+): Promise<number> {
+  const { Body } = await client.send(
+    new GetObjectCommand({ Bucket: bucket, Key: key, Range: `bytes=${first}-${first + bytes - 1}` }),
+  )
+  let seen = 0
+  for await (const chunk of Body as AsyncIterable<Uint8Array>) seen += chunk.length
+  return seen
+}
+
+async function ourRange(store: UnderStore, path: string, offset: number, length: number): Promise<number> {
+  let seen = 0
+  for await (const chunk of store.open(path, { offset, length })) seen += chunk.length
+  return seen
+}
+
+async function inRanges(
+  rangeBytes: number,
+  parallel: number,
+  read: (first: number, bytes: number) => Promise<number>,
+) {
+  let total = 0
+  await lanes(Math.ceil(BYTES / rangeBytes), parallel, async (i) => {
+    const got = await read(i * rangeBytes, Math.min(rangeBytes, BYTES - i * rangeBytes))
+    total += got
+  })
+  if (total !== BYTES) throw new Error(`${total} of ${BYTES} bytes`)
+  return total
+}
+
+const openAt = (server: S3Server, endpoint: string) =>
+  openStore(`s3://${server.bucket}`, server.options({ 'alluxio.underfs.s3.endpoint': endpoint }), {
+    runtime: systemRuntime,
+    log: silentLog,
+    metrics: new Metrics(),
+  })
+
+async function largeObject(title: string, server: S3Server, endpoint: string, key: string): Promise<void> {
+  const client = bareClient(server, endpoint)
+  const store = await openAt(server, endpoint)
+  const shapes = [1, 4, 8, 16].flatMap((mib) => [8, 16, 32].map((parallel) => ({ mib, parallel })))
+  let best = { mib: 8, parallel: 8, rate: 0 }
+  for (const { mib, parallel } of shapes) {
+    const start = performance.now()
+    await inRanges(mib * MIB, parallel, (first, bytes) => bareRange(client, server.bucket, key, first, bytes))
+    const rate = BYTES / (performance.now() - start)
+    if (rate > best.rate) best = { mib, parallel, rate }
+  }
+  const { bestRangeBytes, bestRangeParallelism } = store.capabilities
+  const bare = (mib: number, parallel: number) => () =>
+    inRanges(mib * MIB, parallel, (first, bytes) => bareRange(client, server.bucket, key, first, bytes))
+  const ours = (bytes: number, parallel: number) => () =>
+    inRanges(bytes, parallel, (first, length) => ourRange(store, key, first, length))
+  await compare(`${title}: ${values.mib} MiB object`, 'GiB', 2 ** 30, [
+    { name: `SDK, its best: ${best.parallel} x ${best.mib} MiB`, run: bare(best.mib, best.parallel) },
+    { name: `store, the same ranges`, run: ours(best.mib * MIB, best.parallel) },
+    {
+      name: `store, ${bestRangeParallelism} x ${bestRangeBytes / MIB} MiB (declared)`,
+      run: ours(bestRangeBytes, bestRangeParallelism),
+    },
+    { name: 'SDK, one stream', run: () => bareRange(client, server.bucket, key, 0, BYTES) },
+    { name: 'store, one stream', run: () => ourRange(store, key, 0, BYTES) },
+  ])
+  await store.close()
+  client.destroy()
+}
+
+async function smallObjects(server: S3Server): Promise<void> {
+  const client = bareClient(server, server.endpoint)
+  const store = await openAt(server, server.endpoint)
+  const name = (i: number) => `small/${String(i).padStart(6, '0')}`
+  const count = async (read: (i: number) => Promise<number>) => {
+    await lanes(OBJECTS, 16, read)
+    return OBJECTS
+  }
+  await compare('4 KiB objects, 16 in flight, 20 ms a call (800/s is the limit)', 'object', 1, [
+    { name: 'SDK', run: () => count((i) => bareRange(client, server.bucket, name(i), 0, 4096)) },
+    { name: 'store', run: () => count((i) => ourRange(store, name(i), 0, 4096)) },
+  ])
+  await store.close()
+  client.destroy()
+}
+
+async function fillMinio(server: S3Server, key: string): Promise<void> {
+  const store = await openAt(server, server.endpoint)
+  const chunk = Buffer.alloc(MIB, 7)
+  const start = performance.now()
+  const writer = await store.create(key, { sizeHint: BYTES })
+  for (let at = 0; at < BYTES; at += MIB) await writer.write(chunk)
+  await writer.close()
+  console.log(
+    `\nupload to MinIO: ${(BYTES / 2 ** 30 / ((performance.now() - start) / 1000)).toFixed(2)} GiB/s`,
+  )
+  await store.close()
+}
+
+async function local(): Promise<void> {
+  const folder = scratchFolder('ufs-bench')
+  const store = await openStore(
+    folder.path,
+    {},
+    { runtime: systemRuntime, log: silentLog, metrics: new Metrics() },
+  )
+  const chunk = Buffer.alloc(MIB, 7)
+  const plain = `${folder.path}/plain`
+  const writes: Run[] = [
+    {
+      name: 'node:fs, 1 MiB writes',
+      async run() {
+        const file = await openFile(plain, 'w')
+        for (let at = 0; at < BYTES; at += MIB) await file.write(chunk, 0, MIB, at)
+        await file.close()
+        return BYTES
+      },
+    },
+    {
+      name: 'store',
+      async run() {
+        const writer = await store.create('ours')
+        for (let at = 0; at < BYTES; at += MIB) await writer.write(chunk)
+        await writer.close()
+        return BYTES
+      },
+    },
+  ]
+  await compare('local write', 'GiB', 2 ** 30, writes)
+  await compare('local read, cached by the system', 'GiB', 2 ** 30, [
+    {
+      name: 'node:fs, 1 MiB reads into one buffer',
+      async run() {
+        const file = await openFile(plain, 'r')
+        for (let at = 0; at < BYTES; at += MIB) await file.read(chunk, 0, MIB, at)
+        await file.close()
+        return BYTES
+      },
+    },
+    { name: 'store', run: () => ourRange(store, 'ours', 0, BYTES) },
+  ])
+  await rm(plain)
+  await store.close()
+  folder.remove()
+}
+
+if (wanted.includes('local')) await local()
+if (wanted.includes('latency')) {
+  const server = await startS3Latency({ delayMs: 20 })
+  try {
+    await server.fill('large', 1, BYTES)
+    await server.fill('small/', OBJECTS, 4096)
+    await largeObject('latency server', server, server.endpoint, 'large000000')
+    await smallObjects(server)
+  } finally {
+    await server.stop()
+  }
+}
+if (wanted.includes('minio')) {
+  const server = await startMinio()
+  const toxiproxy = await startToxiproxy()
+  try {
+    await fillMinio(server, 'large')
+    const slow = await toxiproxy.proxy('s3', server.endpoint)
+    await toxiproxy.toxic('s3', 'latency', { latency: 20 })
+    await largeObject('MinIO, direct', server, server.endpoint, 'large')
+    await largeObject('MinIO, 20 ms by toxiproxy', server, slow, 'large')
+  } finally {
+    await toxiproxy.stop()
+    await server.stop()
+  }
+}
