@@ -5,6 +5,7 @@ import * as Flags from '@oclif/core/flags'
 import type { FileSystem } from '../client/index.ts'
 import { Config } from '../core/config/index.ts'
 import { isAlluxioError } from '../core/index.ts'
+import '../core/options/index.ts'
 import { joinFailures } from './failure.ts'
 import type { Output, Shape } from './output.ts'
 
@@ -106,7 +107,6 @@ export abstract class AlluxioCommand extends Command {
       for (const pattern of patterns) {
         try {
           for (const path of await expandPaths(fs, pattern)) {
-            this.invocation.signal.throwIfAborted()
             try {
               await use(fs, path)
             } catch (error) {

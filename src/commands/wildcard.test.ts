@@ -17,9 +17,10 @@ const TREE: Readonly<Record<string, readonly string[]>> = {
   '/logs': ['x [1].log', 'x#%.log'],
 }
 /** Listings of a fixed tree: what the expansion asks, and nothing more. */
-const listings: Pick<FileSystem, 'list'> = {
+const listings: Pick<FileSystem, 'list' | 'getStatus'> = {
+  getStatus: async (path: string) => ({ folder: path in TREE }) as never,
   async *list(path: string) {
-    const children = TREE[path]
+    const children = path === '/data/readme' ? ['readme'] : TREE[path]
     if (children === undefined) throw new AlluxioError('NOT_FOUND', path)
     for (const child of children) {
       const folder = child.endsWith('/')

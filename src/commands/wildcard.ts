@@ -3,10 +3,12 @@ import { readdirSync } from 'node:fs'
 import type { FileSystem } from '../client/index.ts'
 import { AlluxioError, canonicalPath, isAlluxioError, joinPath } from '../core/index.ts'
 
+type Listings = Pick<FileSystem, 'list' | 'getStatus'>
+
 const STAR = /(?<!\\)\*/
 
 /** The paths that a pattern names, sorted. A pattern without a star is returned as it is, existing or not. */
-export async function expandPaths(fs: Pick<FileSystem, 'list'>, pattern: string): Promise<string[]> {
+export async function expandPaths(fs: Listings, pattern: string): Promise<string[]> {
   if (!STAR.test(pattern)) return [canonicalPath(unstar(pattern))]
   const names = canonicalPath(pattern).split('/').slice(1)
   const expand = async (parent: string, at: number): Promise<string[]> => {
@@ -32,7 +34,7 @@ export async function expandPaths(fs: Pick<FileSystem, 'list'>, pattern: string)
 }
 
 async function expandExact(
-  fs: Pick<FileSystem, 'list'>,
+  fs: Listings,
   path: string,
   last: boolean,
   descend: () => Promise<string[]>,
@@ -44,13 +46,13 @@ async function expandExact(
   return siblings.some((sibling) => sibling.name === path.slice(slash + 1)) ? [path] : []
 }
 
-async function children(
-  fs: Pick<FileSystem, 'list'>,
-  path: string,
-): Promise<{ name: string; folder: boolean }[]> {
+async function children(fs: Listings, path: string): Promise<{ name: string; folder: boolean }[]> {
   const found: { name: string; folder: boolean }[] = []
   try {
     for await (const { name, folder } of fs.list(path)) found.push({ name, folder })
+    // The listing of a file is the file itself.
+    if (found.length === 1 && path.endsWith(`/${found[0]?.name}`) && !(await fs.getStatus(path)).folder)
+      return []
   } catch (error) {
     if (isAlluxioError(error, 'NOT_FOUND') || isAlluxioError(error, 'NOT_A_DIRECTORY')) return []
     throw error

@@ -7,10 +7,6 @@ import { content, readRange } from './cat.ts'
 const FLAGS = { bytes: Flags.string({ char: 'c', default: '1KB', summary: 'number of bytes (1024, 4KB)' }) }
 
 abstract class PartOfFile extends AlluxioCommand {
-  static override shape = 'list' as const
-  static override args = PATHS
-  static override flags = FLAGS
-
   protected async print(
     paths: readonly string[],
     count: string,
@@ -45,6 +41,9 @@ abstract class PartOfFile extends AlluxioCommand {
 export class Head extends PartOfFile {
   static override summary = 'Print the first bytes of files (1 KB by default).'
   static override usage = 'fs head [-c <bytes>] <path> ...'
+  static override shape = 'list' as const
+  static override args = PATHS
+  static override flags = FLAGS
 
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(Head)
@@ -55,6 +54,9 @@ export class Head extends PartOfFile {
 export class Tail extends PartOfFile {
   static override summary = 'Print the last bytes of files (1 KB by default).'
   static override usage = 'fs tail [-c <bytes>] <path> ...'
+  static override shape = 'list' as const
+  static override args = PATHS
+  static override flags = FLAGS
 
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(Tail)

@@ -1,14 +1,5 @@
 /** Moves bytes between local files and the namespace: streamed through two buffers, several files at a time. */
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-  type Stats,
-  writeSync,
-} from 'node:fs'
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, type Stats, statSync, writeSync } from 'node:fs'
 import { chmod, chown, open, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { FileStatus, FileSystem } from '../../client/index.ts'
@@ -248,5 +239,5 @@ async function preserveLocal(path: string, status: FileStatus): Promise<void> {
 }
 
 export function localIsFolder(path: string): boolean {
-  return existsSync(path) && existsSync(join(path, '.'))
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FileReader, FileStatus, FileSystem } from '../../client/index.ts'
 import type { Config } from '../../core/config/index.ts'
-import { AlluxioError, formatBytes, isAlluxioError, type Runtime } from '../../core/index.ts'
+import { AlluxioError, formatBytes, isAlluxioError, type Runtime, sleep } from '../../core/index.ts'
 import { PERMISSION_ENABLED, ROOT_UFS } from '../../core/options/index.ts'
 import { columns, percent } from '../format.ts'
 import { lsLine } from '../fs/ls.ts'
@@ -29,6 +29,7 @@ export interface TimedRead {
 }
 
 const LISTED = 6
+const REPORT_MS = 5_000
 const WRITTEN = '/quickstart-summary.csv'
 
 export async function showListing({ fs, say }: Tour, source: DataSource): Promise<void> {
@@ -90,7 +91,8 @@ export function sourceWords(sources: Readonly<Record<string, number>>): string {
   return used.length === 0 ? 'nowhere' : used.map(([source]) => source.replace(/^local:/, '')).join(' + ')
 }
 
-export async function showPlaces({ fs, say }: Tour, source: DataSource): Promise<void> {
+export async function showPlaces({ fs, say, runtime, signal }: Tour, source: DataSource): Promise<void> {
+  await reported(fs, `${source.path}/${FILES.at(-1)}`, runtime, signal)
   const rows: string[][] = []
   for (const name of FILES) {
     for (const { blockId, offset, length, locations } of await fs.blockPlaces(`${source.path}/${name}`)) {
@@ -105,6 +107,15 @@ export async function showPlaces({ fs, say }: Tour, source: DataSource): Promise
     }
   }
   for (const line of columns(rows, [2, 3])) say(line)
+}
+
+/** Waits for the heartbeat in which the worker tells of the last blocks. */
+async function reported(fs: FileSystem, path: string, runtime: Runtime, signal: AbortSignal): Promise<void> {
+  const deadline = runtime.monotonic() + REPORT_MS
+  while (runtime.monotonic() < deadline) {
+    if ((await fs.blockPlaces(path)).every(({ locations }) => locations.length > 0)) return
+    await sleep(runtime, 50, signal)
+  }
 }
 
 /** Writes a small file with CACHE_THROUGH and looks at it in the under-store with plain file operations. */

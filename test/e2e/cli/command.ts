@@ -16,8 +16,8 @@ export interface Ran {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly input?: string
-  /** Called with the child as soon as it has printed something. */
-  readonly onOutput?: (kill: (signal: NodeJS.Signals) => void) => void
+  /** Called when the process has been started. */
+  readonly onStart?: (kill: (signal: NodeJS.Signals) => void) => void
 }
 
 /** A data folder, ports and, once started, a cluster that only the commands run here see. */
@@ -63,15 +63,14 @@ export class Place {
     ]
   }
 
-  run(args: readonly string[], { env = {}, input = '', onOutput }: RunOptions = {}): Promise<Ran> {
+  run(args: readonly string[], { env = {}, input = '', onStart }: RunOptions = {}): Promise<Ran> {
     return new Promise((done, failed) => {
       const child = spawn(COMMAND, args, { env: { ...this.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
       const out: Buffer[] = []
       const err: Buffer[] = []
-      child.stdout.on('data', (chunk: Buffer) => {
-        if (out.push(chunk) === 1) onOutput?.((signal) => child.kill(signal))
-      })
+      child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
       child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
+      onStart?.((signal) => child.kill(signal))
       child.stdin.on('error', () => {})
       child.stdin.end(input)
       child.on('error', failed)
