@@ -103,7 +103,7 @@ async function serve(
   )
   const loader = new MetadataLoader(
     { blockSizeBytes: config.get(o.BLOCK_SIZE_DEFAULT), absentMs: config.get(o.MASTER_ABSENT_CACHE) },
-    { namespace, stores, runtime, log, metrics, busy: (path) => persistence.isUnderWay(path) },
+    { namespace, stores, locks, runtime, log, metrics, busy: (path) => persistence.isUnderWay(path) },
   )
   const reads = new FsReads({ namespace, blocks, loader, workers, callers, runtime })
   const leftovers = new Leftovers({ namespace, stores, locks, log })

@@ -13,7 +13,7 @@ import {
   type TtlAction,
   type WorkerId,
 } from '../../../core/index.ts'
-import type { BlockMap, Caller, Inode, Namespace } from '../../../namespace/index.ts'
+import type { BlockMap, Caller, CompleteRequest, Inode, Namespace } from '../../../namespace/index.ts'
 import type { Call, Handlers, MasterFs } from '../../../rpc/index.ts'
 import type { UnderStore } from '../../../ufs/index.ts'
 import type { UnderStores } from '../../under-stores.ts'
@@ -104,9 +104,9 @@ export class FsMutations implements Pick<Fs, Mutations> {
       persistAsync,
       ...(fingerprint === undefined ? {} : { fingerprint }),
     }
-    const completed = namespace.complete(asked, this.#caller(call))
-    if (fingerprint !== undefined) return this.#completeThrough(path, fingerprint, completed)
-    return completed.then(({ entry }) => {
+    const caller = this.#caller(call)
+    if (fingerprint !== undefined) return this.#completeThrough({ ...asked, fingerprint }, caller)
+    return namespace.complete(asked, caller).then(({ entry }) => {
       if (persistAsync) persistence.kick()
       return { entry }
     })
@@ -114,14 +114,20 @@ export class FsMutations implements Pick<Fs, Mutations> {
 
   /** The bytes went to the path that the file had when it was made: they follow it, or go when it is gone. */
   async #completeThrough(
-    path: string,
-    fingerprint: string,
-    completed: ReturnType<Namespace['complete']>,
+    asked: CompleteRequest & { readonly fingerprint: string },
+    caller: Caller,
   ): Promise<{ entry: Buffer }> {
-    const { persistence, leftovers } = this.#modules
+    const { namespace, persistence, leftovers } = this.#modules
+    const { path, fileId, fingerprint } = asked
+    const now = namespace.inodeById(fileId)?.path
     try {
-      const { inode, entry } = await completed
-      if (inode.path !== path) await persistence.follow(inode.record.id, path, fingerprint)
+      if (now === undefined || now === path || namespace.isRepeat(asked.commandId)) {
+        const { entry } = await namespace.complete(asked, caller)
+        return { entry }
+      }
+      const book = (moved: string) => namespace.complete({ ...asked, fingerprint: moved }, caller)
+      const { entry } =
+        (await persistence.follow(fileId, path, fingerprint, book)) ?? (await book(fingerprint))
       return { entry }
     } catch (error) {
       if (isAlluxioError(error, 'NOT_FOUND')) await leftovers.discard(path, fingerprint)
@@ -160,7 +166,8 @@ export class FsMutations implements Pick<Fs, Mutations> {
     return this.#ready([dst], async () => {
       await this.#lookUp(src)
       const inode = this.#modules.namespace.inode(src)
-      if (inode?.record.persistence === 'PERSISTED') await this.#renamePersisted(asked, caller)
+      if (inode?.record.persistence === 'PERSISTED')
+        await this.#renamePersisted(asked, caller).catch((error: unknown) => this.#inTheWay(dst, error))
       else await this.#modules.namespace.rename(asked, caller)
       return {}
     })
@@ -181,16 +188,24 @@ export class FsMutations implements Pick<Fs, Mutations> {
       const { store, path: from } = await this.#storeOf(src)
       const to = namespace.resolve(dst).path
       if (to.includes('/')) await store.mkdir(parentPath(`/${to}`).slice(1))
-      await this.#move(store, { from, to, dst, fingerprint: inode.record.tail.fp ?? '' })
+      await this.#move(store, { from, to, fingerprint: inode.record.tail.fp ?? '' })
       await namespace.rename(asked, caller)
       await namespace.persisted(inode.record.id, inode.record.tail.fp ?? '')
     })
   }
 
+  /** Others may have put something where a file was to go: from now on the namespace knows it. */
+  async #inTheWay(path: string, error: unknown): Promise<never> {
+    const { namespace, loader } = this.#modules
+    if (isAlluxioError(error, 'ALREADY_EXISTS') && namespace.inode(path) === undefined)
+      await loader.refresh(path, 0)
+    throw error
+  }
+
   /** Moves in the store; a move that an earlier life of this master made, and died before it was booked, counts. */
   async #move(
     store: UnderStore,
-    { from, to, dst, fingerprint }: { from: string; to: string; dst: string; fingerprint: string },
+    { from, to, fingerprint }: { from: string; to: string; fingerprint: string },
   ): Promise<void> {
     try {
       await store.rename(from, to)
@@ -199,8 +214,6 @@ export class FsMutations implements Pick<Fs, Mutations> {
         const moved = await store.status(to).catch(() => undefined)
         if (moved?.fingerprint === fingerprint) return
       }
-      // Others have put something there: from now on the namespace knows it.
-      if (isAlluxioError(error, 'ALREADY_EXISTS')) await this.#modules.loader.refresh(dst, 0)
       throw error
     }
   }
@@ -219,17 +232,17 @@ export class FsMutations implements Pick<Fs, Mutations> {
   }
 
   /** Deletes a persisted path from its under-store and the namespace. */
-  remove(
+  async remove(
     asked: { path: string; recursive: boolean; commandId?: Uint8Array },
     caller: Caller,
     unchecked = false,
   ): Promise<void> {
     const { namespace, locks, loader } = this.#modules
     const { path } = asked
+    if (!unchecked && !asked.recursive) await loader.children(path, false)
     return locks.exclusive([path], async () => {
       const inode = namespace.isRepeat(asked.commandId) ? undefined : namespace.inode(path)
       if (inode !== undefined) {
-        if (inode.record.directory && !unchecked && !asked.recursive) await loader.children(path, false)
         namespace.checkDelete(asked, caller)
         const { store, path: below } = await this.#storeOf(path)
         await absentIsFine(store.delete(below, { recursive: inode.record.directory }))

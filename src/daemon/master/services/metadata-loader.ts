@@ -21,6 +21,7 @@ import {
 import type { Inode, LoadedEntry, Namespace } from '../../../namespace/index.ts'
 import type { UfsPage, UfsStatus, UnderStore } from '../../../ufs/index.ts'
 import type { UnderStores } from '../../under-stores.ts'
+import type { PathLocks } from './path-locks.ts'
 
 export interface MetadataLoaderOptions {
   /** Block size that files found in a store are read with. */
@@ -37,11 +38,16 @@ export interface MetadataLoaderModules {
   readonly metrics: Metrics
   /** Whether bytes of this cluster are on their way to a path: what the store has there is no file of others. */
   readonly busy: (path: string) => boolean
+  readonly locks: PathLocks
 }
 
 /** Entries of a listing page; also how long a directory may be to be loaded whole on the way to one child. */
 const PAGE = 1000
 const MAX_ABSENT = 100_000
+/** Looks at a store that this master keeps changing, after which what was seen is taken as it is. */
+const MOST_LOOKS = 8
+/** Thrown within this file only. */
+const DISTURBED = Symbol('disturbed')
 
 export class MetadataLoader {
   readonly #options: MetadataLoaderOptions
@@ -75,7 +81,7 @@ export class MetadataLoader {
     if (known === undefined || known.path === path || !isInStore(known)) return false
     if (this.#modules.busy(path)) return false
     if (isLoaded(known) && (forWrite || this.#isAbsent(path))) return false
-    return this.#once(`find ${path}`, () => this.#find(path))
+    return this.#once('find', path, (mark) => this.#find(path, mark))
   }
 
   /** Loads the children of a directory if it was never loaded, or always with `again`. False: nothing had to be done. */
@@ -84,7 +90,7 @@ export class MetadataLoader {
     if (inode === undefined || !inode.record.directory || inode.record.persistence !== 'PERSISTED')
       return false
     if (!again && (inode.record.flags & FLAG_CHILDREN_LOADED) !== 0) return false
-    return this.#once(`children ${path}`, () => this.#loadChildren(inode))
+    return this.#once('children', path, (mark) => this.#loadChildren(inode, mark))
   }
 
   /** Checks one known path against its store if it was last checked longer ago than `intervalMs` (0: always). */
@@ -98,14 +104,15 @@ export class MetadataLoader {
     }
     if (inode.record.persistence !== 'PERSISTED' || path === namespace.resolve(path).mount.path) return false
     if (intervalMs > 0 && runtime.now() - inode.record.syncedSeconds * 1000 < intervalMs) return false
-    return this.#once(`refresh ${path}`, () => this.#refresh(path))
+    return this.#once('refresh', path, (mark) => this.#refresh(path, mark))
   }
 
-  #once(key: string, work: () => Promise<boolean>): Promise<boolean> {
+  #once(kind: string, path: string, work: (mark: number) => Promise<boolean>): Promise<boolean> {
+    const key = `${kind} ${path}`
     const running = this.#running.get(key)
     if (running !== undefined) return running
     this.#loads.add()
-    const run = work()
+    const run = this.#undisturbed(path, work)
       .catch((error) => {
         this.#failures.add()
         throw error
@@ -113,6 +120,25 @@ export class MetadataLoader {
       .finally(() => this.#running.delete(key))
     this.#running.set(key, run)
     return run
+  }
+
+  /** What was seen of the store while this master changed it may be neither the old nor the new: it is looked at again. */
+  async #undisturbed(path: string, work: (mark: number) => Promise<boolean>): Promise<boolean> {
+    const { locks } = this.#modules
+    for (let attempt = 1; ; attempt++) {
+      for (let blocked = locks.blocking(path); blocked !== undefined; blocked = locks.blocking(path))
+        await blocked
+      try {
+        return await work(attempt < MOST_LOOKS ? locks.mark() : Number.POSITIVE_INFINITY)
+      } catch (error) {
+        if (error !== DISTURBED) throw error
+      }
+    }
+  }
+
+  /** @throws DISTURBED */
+  #checkUndisturbed(path: string, mark: number): void {
+    if (mark !== Number.POSITIVE_INFINITY && this.#modules.locks.touched(path, mark)) throw DISTURBED
   }
 
   #deepestKnown(path: string): Inode | undefined {
@@ -123,16 +149,16 @@ export class MetadataLoader {
     }
   }
 
-  async #find(path: string): Promise<boolean> {
+  async #find(path: string, mark: number): Promise<boolean> {
     const { namespace } = this.#modules
     let known = this.#deepestKnown(path)
     while (known !== undefined && known.path !== path && isInStore(known)) {
       const missing = pathNames(path).slice(pathNames(known.path).length)
       if (isLoaded(known) || missing.length > 1) {
-        if (await this.#loadDeep(known, path, missing)) return true
+        if (await this.#loadDeep(known, path, missing, mark)) return true
         if (isLoaded(known)) break
       }
-      if (!(await this.#loadChild(known, missing[0]!))) break
+      if (!(await this.#loadChild(known, missing[0]!, mark))) break
       const next = this.#deepestKnown(path)
       if (next?.path === known.path) break
       known = next
@@ -160,7 +186,7 @@ export class MetadataLoader {
   }
 
   /** One call for a path some levels below what is known; its parents come with it. */
-  async #loadDeep(known: Inode, path: string, missing: readonly string[]): Promise<boolean> {
+  async #loadDeep(known: Inode, path: string, missing: readonly string[], mark: number): Promise<boolean> {
     const status = await this.#status(path)
     if (status === undefined) return false
     let parent = known.path
@@ -168,30 +194,30 @@ export class MetadataLoader {
       const child = joinPath(parent, name)
       const store = await this.#storeOf(child)
       const found = store.store.capabilities.posix ? await this.#status(child) : undefined
-      await this.#load(parent, [found === undefined ? directoryEntry(name) : entryOf(found, name)], 'some')
+      await this.#load(parent, [found === undefined ? directoryEntry(name) : entryOf(found, name)], mark)
       parent = child
     }
-    await this.#load(parent, [entryOf(status, baseName(path))], 'some')
+    await this.#load(parent, [entryOf(status, baseName(path))], mark)
     return true
   }
 
   /** One child of a known directory: by loading the whole directory when it is short, else by asking for the child. */
-  async #loadChild(directory: Inode, name: string): Promise<boolean> {
+  async #loadChild(directory: Inode, name: string, mark: number): Promise<boolean> {
     const listedMs = this.#modules.runtime.now()
     const { store, path } = await this.#storeOf(directory.path)
     const page = await this.#list(store, path)
     if (page === undefined) return false
     if (page.cursor === undefined) {
-      await this.#load(directory.path, entriesOf(page), 'all', listedMs)
+      await this.#load(directory.path, entriesOf(page), mark, 'all', listedMs)
       return page.entries.some((entry) => lastName(entry.path) === name)
     }
     const status = await this.#status(joinPath(directory.path, name))
     if (status === undefined) return false
-    await this.#load(directory.path, [entryOf(status, name)], 'some')
+    await this.#load(directory.path, [entryOf(status, name)], mark)
     return true
   }
 
-  async #loadChildren(directory: Inode): Promise<boolean> {
+  async #loadChildren(directory: Inode, mark: number): Promise<boolean> {
     const { namespace, runtime } = this.#modules
     const listedMs = runtime.now()
     const { store, path } = await this.#storeOf(directory.path)
@@ -199,31 +225,33 @@ export class MetadataLoader {
       let page = await this.#list(store, path)
       if (page === undefined) return false
       if (page.cursor === undefined) {
-        await this.#load(directory.path, entriesOf(page), 'all', listedMs)
+        await this.#load(directory.path, entriesOf(page), mark, 'all', listedMs)
         return true
       }
       const names = new Set<string>()
       for (;;) {
         const entries = entriesOf(page)
         for (const entry of entries) names.add(entry.name)
-        await this.#load(directory.path, entries, 'some', listedMs)
+        await this.#load(directory.path, entries, mark, 'some', listedMs)
         if (page.cursor === undefined) break
         page = await store.list(path, { limit: PAGE, cursor: page.cursor })
       }
+      this.#checkUndisturbed(directory.path, mark)
       await namespace.loadEnd({ path: directory.path, names, listedMs })
       return true
     })
   }
 
-  async #refresh(path: string): Promise<boolean> {
+  async #refresh(path: string, mark: number): Promise<boolean> {
     const { namespace } = this.#modules
     return this.#syncing(path, async () => {
       const before = namespace.inode(path)
       const status = await this.#status(path)
       if (status !== undefined) {
-        await this.#load(parentPath(path), [entryOf(status, baseName(path))], 'some')
+        await this.#load(parentPath(path), [entryOf(status, baseName(path))], mark)
         return true
       }
+      this.#checkUndisturbed(path, mark)
       // Only what the store had and lost is dropped, and only if nobody changed it meanwhile.
       const now = namespace.inode(path)
       if (now?.record.persistence === 'PERSISTED' && now.record.id === before?.record.id)
@@ -240,6 +268,7 @@ export class MetadataLoader {
       if (found) await namespace.markStale(path, false)
       return found
     } catch (error) {
+      if (error === DISTURBED) throw error
       log.warn('metadata sync failed', { path, error })
       if (namespace.inode(path) !== undefined) await namespace.markStale(path, true)
       throw error
@@ -249,11 +278,14 @@ export class MetadataLoader {
   async #load(
     path: string,
     entries: readonly LoadedEntry[],
-    coverage: 'all' | 'some',
+    mark: number,
+    coverage: 'all' | 'some' = 'some',
     listedMs = this.#modules.runtime.now(),
   ): Promise<void> {
     const { namespace, busy } = this.#modules
     const { blockSizeBytes } = this.#options
+    if (coverage === 'all') this.#checkUndisturbed(path, mark)
+    else for (const { name } of entries) this.#checkUndisturbed(joinPath(path, name), mark)
     const settled = entries.filter(({ name }) => {
       const child = joinPath(path, name)
       return !busy(child) || namespace.inode(child) !== undefined

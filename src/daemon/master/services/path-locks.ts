@@ -5,8 +5,29 @@
  */
 import { isWithin } from '../../../core/index.ts'
 
+/** Operations that are remembered after their end, for those who look at a store meanwhile. */
+const REMEMBERED = 1024
+
 export class PathLocks {
   readonly #held = new Map<string, Promise<void>>()
+  /** Paths of operations that ended, in order; the first one is number `#forgotten`. */
+  readonly #ended: string[] = []
+  #forgotten = 0
+
+  /** A moment, for `touched`. */
+  mark(): number {
+    return this.#forgotten + this.#ended.length
+  }
+
+  /** Whether an operation on `path`, its ancestors or descendants is under way, or has ended since the moment. */
+  touched(path: string, mark: number): boolean {
+    if (this.blocking(path) !== undefined || mark < this.#forgotten) return true
+    for (let i = mark - this.#forgotten; i < this.#ended.length; i++) {
+      const ended = this.#ended[i]!
+      if (isWithin(path, ended) || isWithin(ended, path)) return true
+    }
+    return false
+  }
 
   /** The operation under way that touches `path`, if any: wait for it, then ask again. */
   blocking(path: string): Promise<void> | undefined {
@@ -28,7 +49,14 @@ export class PathLocks {
     try {
       return await work()
     } finally {
-      for (const path of distinct) this.#held.delete(path)
+      for (const path of distinct) {
+        this.#held.delete(path)
+        this.#ended.push(path)
+      }
+      if (this.#ended.length > 2 * REMEMBERED) {
+        this.#ended.splice(0, REMEMBERED)
+        this.#forgotten += REMEMBERED
+      }
       resolve()
     }
   }

@@ -263,21 +263,33 @@ export class Persistence implements Component {
       return now?.path
     })
     if (where === undefined) await leftovers.discard(attempt.path, fingerprint)
-    else if (where !== attempt.path) await this.follow(fileId, attempt.path, fingerprint)
+    else if (where !== attempt.path)
+      await this.follow(fileId, attempt.path, fingerprint, (moved) => namespace.persisted(fileId, moved))
   }
 
-  /** The file's bytes were written to the path that it had before: they are moved to where it is now. */
-  async follow(fileId: FileId, written: string, fingerprint: string): Promise<void> {
+  /**
+   * The file's bytes were written to the path that it had before: they are moved to where it is now and booked there with
+   * the fingerprint that they have then. Undefined when the file has gone; its bytes go too.
+   */
+  async follow<T>(
+    fileId: FileId,
+    written: string,
+    fingerprint: string,
+    book: (fingerprint: string) => Promise<T>,
+  ): Promise<T | undefined> {
     const { namespace, locks, stores, leftovers } = this.#modules
     const path = namespace.inodeById(fileId)?.path
-    if (path === undefined) return leftovers.discard(written, fingerprint)
+    if (path === undefined) {
+      await leftovers.discard(written, fingerprint)
+      return undefined
+    }
     const [from, to] = [namespace.resolve(written), namespace.resolve(path)]
     if (to.mount.mountId !== from.mount.mountId)
       throw new AlluxioError('CONFLICT', `${written} moved to another mount while it was persisted`)
     const store = await stores.get(from.mount)
-    const moved = await locks.exclusive([written, path], async () => {
-      if (namespace.inodeById(fileId)?.path !== path) return false
-      if (path === written) return true
+    const booked = await locks.exclusive([written, path], async () => {
+      if (namespace.inodeById(fileId)?.path !== path) return undefined
+      if (path === written) return { outcome: await book(fingerprint) }
       const folder = to.path.slice(0, Math.max(0, to.path.lastIndexOf('/')))
       if (folder !== '') await store.mkdir(folder)
       // What stands in the way was left by a file that has gone: the name is this one's in the namespace.
@@ -285,10 +297,9 @@ export class Persistence implements Component {
       await store.rename(from.path, to.path)
       await leftovers.prune(store, written)
       // A rename may change what the fingerprint is made of.
-      await namespace.persisted(fileId, (await store.status(to.path)).fingerprint)
-      return true
+      return { outcome: await book((await store.status(to.path)).fingerprint) }
     })
-    if (!moved) await this.follow(fileId, written, fingerprint)
+    return booked === undefined ? this.follow(fileId, written, fingerprint, book) : booked.outcome
   }
 
   #later(fileId: FileId, now: number): void {
