@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { Config } from '../../core/config/index.ts'
+import { Config, environment } from '../../core/config/index.ts'
 import { AlluxioError, formatBytes, systemRuntime } from '../../core/index.ts'
 import { DATA } from '../../core/options/index.ts'
 import { stopDaemon } from '../../daemon/launch/index.ts'
@@ -101,15 +101,18 @@ export class Quickstart extends AlluxioCommand {
 
   #whatNext(local: DataSource, s3: DataSource | undefined): void {
     this.#step('The cluster keeps running. Try')
+    // As it was typed: `bin/alluxio` where it is not on the PATH.
+    const alluxio = environment().ALLUXIO_COMMAND ?? 'alluxio'
     const hints: [string, string][] = [
-      [`alluxio fs ls -R ${s3?.path ?? local.path}`, 'everything that is mounted there'],
-      [`alluxio fs head -c 300 ${local.path}/birdstrikes.csv`, 'the first lines of a file'],
-      ['alluxio fsadmin report', 'how the cluster fares'],
-      ['alluxio fs mount /lake s3://bucket --option alluxio.underfs.s3.endpoint=URL', 'your own data'],
-      ['alluxio status', 'the daemons; their logs'],
-      ['alluxio stop', 'stop them; start again with alluxio start'],
+      [`fs ls -R ${s3?.path ?? local.path}`, 'everything that is mounted there'],
+      [`fs head -c 300 ${local.path}/birdstrikes.csv`, 'the first lines of a file'],
+      ['fsadmin report', 'how the cluster fares'],
+      ['fs mount --help', 'your own data'],
+      ['status', 'the daemons and their logs'],
+      ['stop', `stop them; start again with ${alluxio} start`],
     ]
-    for (const line of columns(hints.map(([command, meaning]) => [command, `# ${meaning}`]))) this.#say(line)
+    for (const line of columns(hints.map(([words, meaning]) => [`${alluxio} ${words}`, `# ${meaning}`])))
+      this.#say(line)
   }
 
   async #stopAll(): Promise<void> {

@@ -42,11 +42,10 @@ export async function showListing({ fs, say }: Tour, source: DataSource): Promis
 
 /** Reads each file without a copy in Alluxio, then again. */
 export async function timedReads(tour: Tour, source: DataSource): Promise<TimedRead[]> {
+  await freeAll(tour, source)
   const reads: TimedRead[] = []
   for (const name of FILES) {
     const path = `${source.path}/${name}`
-    // A run before this one left copies: they would make the cold read warm.
-    await tour.fs.free(path, { recursive: true, forced: true })
     const cold = await timedRead(tour, path)
     const warm = await timedRead(tour, path)
     const speedup = cold.seconds / warm.seconds
@@ -56,6 +55,22 @@ export async function timedReads(tour: Tour, source: DataSource): Promise<TimedR
     )
   }
   return reads
+}
+
+/** A run before this one left copies that would make a cold read warm: drops them and waits until workers have done so. */
+async function freeAll({ fs, runtime, signal }: Tour, source: DataSource): Promise<void> {
+  const blocksOf = async (): Promise<number> =>
+    (await fs.admin.workers()).reduce((sum, worker) => sum + worker.blocks, 0)
+  let cached = 0
+  for (const name of FILES) {
+    const places = await fs.blockPlaces(`${source.path}/${name}`)
+    cached += places.reduce((sum, { locations }) => sum + locations.length, 0)
+  }
+  if (cached === 0) return
+  const left = (await blocksOf()) - cached
+  for (const name of FILES) await fs.free(`${source.path}/${name}`, { recursive: true, forced: true })
+  const deadline = runtime.monotonic() + REPORT_MS
+  while ((await blocksOf()) > left && runtime.monotonic() < deadline) await sleep(runtime, 50, signal)
 }
 
 async function timedRead(

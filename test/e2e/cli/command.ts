@@ -52,7 +52,10 @@ export class Place {
   }
 
   static async make(): Promise<Place> {
-    return new Place(mkdtempSync(join(tmpdir(), 'alluxio-cli-')), await freePorts(4))
+    const place = new Place(mkdtempSync(join(tmpdir(), 'alluxio-cli-')), await freePorts(4))
+    // Builds what is not built yet, so that no command under test has anything to say about that.
+    await place.run(['version'])
+    return place
   }
 
   /** `-D` words for the memory tier. */

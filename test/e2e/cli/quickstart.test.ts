@@ -1,9 +1,8 @@
-/** The first command of the README, with a real S3 server where its binary is at hand. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+/** The first command of the README, and the same with a real S3 server. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { freePorts } from '../../support/cluster.ts'
+import { startMinio } from '../../support/servers/index.ts'
 import { Place } from './command.ts'
 
 interface Quickstart {
@@ -71,49 +70,22 @@ test('two runs and one with --once', async () => {
   expect((await place.run(['status'])).status).toBe(69)
 }, 240_000)
 
-const server =
-  process.env.ALLUXIO_TEST_MINIO ??
-  ['/usr/local/bin/minio', join(process.env.HOME ?? '', 'cache/bin/minio')].find((file) => existsSync(file))
-const withServer = server === undefined ? test.skip : test
-
-withServer(
-  '--s3 mounts a bucket, fills it when it is empty, and reads through it',
-  async () => {
-    const [port] = await freePorts(1)
-    const keys = { AWS_ACCESS_KEY_ID: 'quickstart', AWS_SECRET_ACCESS_KEY: 'quickstart-secret' }
-    const folder = join(place.folder, 'minio')
-    // A bucket of MinIO is a folder at its top.
-    mkdirSync(join(folder, 'bucket'), { recursive: true })
-    const minio: ChildProcess = spawn(
-      server!,
-      ['server', '--quiet', '--address', `127.0.0.1:${port}`, folder],
-      {
-        env: {
-          ...place.env,
-          MINIO_ROOT_USER: keys.AWS_ACCESS_KEY_ID,
-          MINIO_ROOT_PASSWORD: keys.AWS_SECRET_ACCESS_KEY,
-        },
-        stdio: 'ignore',
-      },
-    )
-    try {
-      for (let tries = 0; tries < 200; tries++) {
-        if ((await fetch(`http://127.0.0.1:${port}/minio/health/live`).catch(() => undefined))?.ok) break
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
-      const words = ['quickstart', '--s3', `http://127.0.0.1:${port}/bucket`, ...memory()]
-      const first = await place.run(words, { env: keys })
-      expect({ status: first.status, stderr: first.stderr }).toEqual({ status: 0, stderr: '' })
-      expect(first.stdout).toContain('Uploaded flights-3m.parquet')
-      expect(first.stdout).toContain('/quickstart/s3/flights-3m.parquet')
-      expect(first.stdout + first.stderr).not.toContain(keys.AWS_SECRET_ACCESS_KEY)
-      const second = await place.run([...words, '--once', '--json'], { env: keys })
-      expect(second.status).toBe(0)
-      const { reads } = JSON.parse(second.stdout) as Quickstart
-      expect(reads.filter(({ path }) => path.startsWith('/quickstart/s3/'))).toHaveLength(10)
-    } finally {
-      minio.kill('SIGKILL')
-    }
-  },
-  240_000,
-)
+test('--s3 mounts a bucket, fills it when it is empty, and reads through it', async () => {
+  const server = await startMinio()
+  try {
+    await place.run(['stop'])
+    const env = { AWS_ACCESS_KEY_ID: server.accessKey, AWS_SECRET_ACCESS_KEY: server.secretKey }
+    const words = ['quickstart', '--s3', `${server.endpoint}/${server.bucket}`, ...memory()]
+    const first = await place.run(words, { env })
+    expect({ status: first.status, stderr: first.stderr }).toEqual({ status: 0, stderr: '' })
+    expect(first.stdout).toContain('Uploaded flights-3m.parquet')
+    expect(first.stdout).toContain('/quickstart/s3/flights-3m.parquet')
+    expect(first.stdout).not.toContain(server.secretKey)
+    const second = await place.run([...words, '--once', '--json'], { env })
+    expect(second.status).toBe(0)
+    const { reads } = JSON.parse(second.stdout) as Quickstart
+    expect(reads.filter(({ path }) => path.startsWith('/quickstart/s3/'))).toHaveLength(10)
+  } finally {
+    await server.stop()
+  }
+}, 240_000)
