@@ -88,10 +88,13 @@ async function clientConfig(
     ...(profile === '' ? {} : { profile }),
     ...credentials(options, modules),
     forcePathStyle: pathStyle === 'true' || (pathStyle === 'auto' && endpoint !== ''),
-    requestHandler: new HttpHandler({
-      connections: setting(options, OPTIONS.UFS_S3_CONNECTIONS)!,
-      stallMs: setting(options, OPTIONS.UFS_STALL_TIMEOUT)!,
-    }) as unknown as NonNullable<S3ClientConfig['requestHandler']>,
+    requestHandler: new HttpHandler(
+      {
+        connections: setting(options, OPTIONS.UFS_S3_CONNECTIONS)!,
+        stallMs: setting(options, OPTIONS.UFS_STALL_TIMEOUT)!,
+      },
+      modules,
+    ) as unknown as NonNullable<S3ClientConfig['requestHandler']>,
     // The layers retry; two loops within each other would multiply.
     maxAttempts: 1,
     // Uploads carry a CRC32C of our own, and readers check the blocks that they cache: no second hash of each byte.
