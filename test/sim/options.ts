@@ -42,8 +42,11 @@ export interface StorageOptions {
   readonly flushMs: number
   /** Chance that a crash of a worker is one of its machine: MEM is lost, unsynced writes are torn; null: never. */
   readonly machineCrash: number | null
-  /** Mean time between flips of a bit in some block file of a durable tier; null: never. */
-  readonly bitFlipEveryMs: number | null
+  /**
+   * Chance that, while a worker is down, a bit of some block file of a durable tier turns over; null: never. (A block that a
+   * running worker has verified is trusted until it is opened anew.)
+   */
+  readonly bitFlip: number | null
   /** Mean time that a call to a tier's disk takes. */
   readonly diskMs: number
   /** Chance that a worker comes back with another worker's disk or an empty one; null: never. */
@@ -105,7 +108,7 @@ export function optionsOf(seed: number, overrides: OptionOverrides = {}): SimOpt
     storage: {
       flushMs: rng.between(0.1, 30),
       machineCrash: maybe(rng.between(0.1, 1)),
-      bitFlipEveryMs: maybe(rng.between(200, 5000)),
+      bitFlip: maybe(rng.between(0.2, 1)),
       diskMs: rng.between(0.01, 5),
       wrongDisk: maybe(rng.between(0.05, 0.3)),
     },

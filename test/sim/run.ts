@@ -42,6 +42,8 @@ export async function runSeed(seed: number, run: RunOptions = {}): Promise<RunRe
   const defect = run.planted === undefined ? NOTHING : plant(run.planted, kernel.rng('planted'))
   const world = new World(options, { kernel, plant: defect, ...(run.log && { log: run.log }) })
   const guard = new HostGuard()
+  const unhandled = (error: unknown) => kernel.uncaught.push({ node: kernel.current?.name ?? 'world', error })
+  process.on('unhandledRejection', unhandled)
   const violations: Violation[] = []
   guard.start()
   try {
@@ -51,6 +53,7 @@ export async function runSeed(seed: number, run: RunOptions = {}): Promise<RunRe
     violations.push({ checker: 'world', message: 'the world broke down', evidence: message.split('\n') })
   } finally {
     guard.stop()
+    process.off('unhandledRejection', unhandled)
   }
   if (guard.leaks.length > 0)
     violations.push({

@@ -28,11 +28,15 @@ export const namespaceChecker: Checker = ({ history }) =>
       ({ calledAt, void: isVoid, ask }) =>
         calledAt < first &&
         !isVoid &&
-        about.some((path) => path.startsWith(ask.path) || ask.path.startsWith(path)),
+        about.some((path) => touches(path, ask.path) || ('to' in ask && touches(path, ask.to))),
     )
     evidence.push('before it:', ...before.slice(-40).map((operation) => `  ${describe(operation)}`))
     return [{ checker: 'K1', message: `no order explains what clients saw under ${root}`, evidence }]
   })
+
+function touches(a: string, b: string): boolean {
+  return a.startsWith(b) || b.startsWith(a)
+}
 
 function isUnder(operation: Operation, root: string): boolean {
   return operation.ask.path === root || operation.ask.path.startsWith(`${root}/`)

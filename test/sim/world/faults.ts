@@ -11,7 +11,6 @@ export interface FaultsModules {
   readonly master: SimProcess
   readonly workers: readonly SimProcess[]
   readonly clients: readonly SimProcess[]
-  readonly flipBit: (worker: number) => unknown
 }
 
 export class Faults {
@@ -34,9 +33,6 @@ export class Faults {
     this.#every(processes.masterCrashEveryMs, () => this.#crash(master))
     this.#every(processes.workerCrashEveryMs, () => this.#crash(this.#rng.pick(workers)))
     this.#every(processes.clientCrashEveryMs, () => this.#crash(this.#rng.pick(clients)))
-    this.#every(this.#options.storage.bitFlipEveryMs, () =>
-      this.#modules.flipBit(this.#rng.int(0, workers.length - 1)),
-    )
     this.#every(processes.pauseEveryMs, () => this.#pause())
   }
 

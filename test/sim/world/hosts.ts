@@ -68,6 +68,7 @@ export class WorkerHost {
   #disk: TierDisk
   #identity = ''
   #faulty = true
+  #flipDue = false
 
   constructor(index: number, modules: HostModules) {
     this.#name = `worker${index}`
@@ -84,19 +85,6 @@ export class WorkerHost {
       },
       modules,
     )
-  }
-
-  /** A bit of some file of a durable tier turns over. */
-  async flipBit(): Promise<void> {
-    const files = (await this.#files()).filter(
-      ({ path, bytes }) => path.endsWith('.arrow') && !path.startsWith(tierPath(this.#name, 0)) && bytes > 0,
-    )
-    if (files.length === 0) return
-    const { path, bytes } = this.#rng.pick(files)
-    const position = this.#rng.int(0, bytes - 1)
-    this.#modules.kernel.note(this.#name, 'flip', `${path} at ${position}`)
-    if (path.endsWith('.sole.arrow')) this.cacheLost = true
-    this.#disk.corrupt(path, position, 1 << this.#rng.int(0, 7), false)
   }
 
   heal(): void {
@@ -138,11 +126,26 @@ export class WorkerHost {
     return found
   }
 
+  /** A bit of some file of a durable tier turns over. */
+  async #flipBit(): Promise<void> {
+    const files = (await this.#files()).filter(
+      ({ path, bytes }) => path.endsWith('.arrow') && !path.startsWith(tierPath(this.#name, 0)) && bytes > 0,
+    )
+    if (files.length === 0) return
+    const { path, bytes } = this.#rng.pick(files)
+    const position = this.#rng.int(0, bytes - 1)
+    this.#modules.kernel.note(this.#name, 'flip', `${path} at ${position}`)
+    if (path.endsWith('.sole.arrow')) this.cacheLost = true
+    this.#disk.corrupt(path, position, 1 << this.#rng.int(0, 7), false)
+  }
+
   #newDisk(): TierDisk {
     return new TierDisk({ volatileFolders: [tierPath(this.#name, 0)] }, { runtime: this.#own.runtime })
   }
 
-  #run(node: SimNode, exit: (why: unknown) => void): Promise<void> {
+  async #run(node: SimNode, exit: (why: unknown) => void): Promise<void> {
+    if (this.#flipDue) await this.#flipBit()
+    this.#flipDue = false
     const { diskMs } = this.#modules.options.storage
     const disk = diskOf(diskMs, { disk: this.#disk, node, rng: this.#rng })
     return runWorker(node, exit, {
@@ -166,7 +169,7 @@ export class WorkerHost {
   }
 
   #crashed(): void {
-    const { machineCrash, wrongDisk } = this.#modules.options.storage
+    const { machineCrash, wrongDisk, bitFlip } = this.#modules.options.storage
     const { kernel } = this.#modules
     if (!this.#faulty) return
     if (this.#rng.chance(machineCrash ?? 0)) {
@@ -174,6 +177,7 @@ export class WorkerHost {
       this.cacheLost = true
       this.#disk.crashMachine()
     } else this.#disk.crashProcess()
+    this.#flipDue = this.#rng.chance(bitFlip ?? 0)
     if (!this.#rng.chance(wrongDisk ?? 0)) return
     // Somebody put in an empty disk; half of the time the worker's identity stood on it.
     this.cacheLost = true

@@ -23,6 +23,8 @@ import type { StoreServer } from './under-store.ts'
 const POLL_MS = 500
 /** Rest must last so long: workers report to the master by heartbeat. */
 const REST_MS = 6_000
+/** Until a daemon gives up a peer that went without a word. */
+const PEER_GONE_MS = 45_000
 const LOOK_MS = 3_600_000
 
 export interface ObserverModules {
@@ -90,8 +92,8 @@ export class Observer {
     // A file whose bytes are gone is waited for a while by whoever reads it.
     const look = await this.#within(LOOK_MS, async () => {
       const entries = await this.#look()
-      // The looks have cached what they read: the master hears of it with the next heartbeats.
-      await sleep(this.#node.runtime, REST_MS)
+      // The looks have cached what they read, and writers that died are given up: the master hears of both.
+      await sleep(this.#node.runtime, PEER_GONE_MS)
       return { entries, workers: await this.#open.admin.workers() }
     })
     return { quiet: rested === true && look !== undefined, pending, entries: [], workers: [], ...look }

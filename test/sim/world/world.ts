@@ -90,7 +90,6 @@ export class World {
       network: this.#network,
       master: this.#master.process,
       workers: this.#workers.map(({ process }) => process),
-      flipBit: (index) => this.#workers[index]?.flipBit(),
       clients: this.#clients,
     })
     faults.start()
