@@ -79,8 +79,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
       if (asked.persistAsync) this.#modules.persistence.kick()
       if (replaced !== undefined) {
         this.#modules.freer.kick()
-        const { persistence: state, tail } = replaced.record
-        if (state === 'PERSISTED') await this.#modules.leftovers.discard(path, tail.fp ?? '')
+        if (replaced.record.persistence === 'PERSISTED') await this.#modules.leftovers.drop(path)
       }
       return this.#created(inode, entry)
     })

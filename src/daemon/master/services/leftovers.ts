@@ -43,6 +43,16 @@ export class Leftovers {
     }
   }
 
+  /** Removes the object of a file that was replaced, whatever its version is. @throws what the store throws */
+  async drop(path: string): Promise<void> {
+    const { namespace, stores, locks } = this.#modules
+    await locks.exclusive([path], async () => {
+      if (namespace.inode(path)?.record.persistence === 'PERSISTED') return
+      const { mount, path: below } = namespace.resolve(path)
+      await absent((await stores.get(mount)).delete(below))
+    })
+  }
+
   /** Removes directories above `path` that are empty in the store and unknown here. */
   async prune(store: UnderStore, path: string): Promise<void> {
     const { namespace } = this.#modules

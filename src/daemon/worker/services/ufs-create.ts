@@ -15,15 +15,18 @@ export interface FileAttributes {
 /** Metadata of an object that names the file which it holds. */
 const FILE_ID = 'alluxio-file-id'
 
+/** @param ifAbsent refuse to replace what stands at `path`, where the store can */
 export async function createWithParents(
   store: UnderStore,
   path: string,
   file: FileAttributes,
   signal: AbortSignal,
+  ifAbsent = false,
 ): Promise<UfsWriter> {
   const options: UfsCreateOptions = {
     mode: file.mode,
     signal,
+    ...(ifAbsent && store.capabilities.conditionalCreate ? { ifAbsent } : {}),
     ...(file.length > 0 ? { sizeHint: file.length } : {}),
     ...(store.capabilities.objectMetadata ? { metadata: { [FILE_ID]: fileIdText(file) } } : {}),
   }

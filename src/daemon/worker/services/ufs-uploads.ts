@@ -87,7 +87,8 @@ export class UfsUploads {
       group: request.group,
       length: target.length,
     }
-    const writer = await createWithParents(store, target.path, attributes, signal)
+    // A slow upload of a file that was replaced meanwhile must not bury its successor.
+    const writer = await createWithParents(store, target.path, attributes, signal, true)
     try {
       const received = upload.receive(items)
       received.catch(() => {})
