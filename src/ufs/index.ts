@@ -15,8 +15,7 @@ export {
   type UfsFactory,
   type UfsModules,
   type UfsOptions,
-  ufsSchemes,
 } from './registry.ts'
 export { mountOptions } from './settings.ts'
 export type * from './store.ts'
-export { compareUtf8, parseUfsUri, redactUserInfo, type UfsUri } from './uri.ts'
+export type { UfsUri } from './uri.ts'

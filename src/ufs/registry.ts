@@ -53,10 +53,6 @@ const BUILT_IN: Readonly<Record<string, Loader>> = {
   s3n: async () => (await import('./s3/index.ts')).s3Factory,
 }
 
-export function ufsSchemes(): string[] {
-  return Object.keys(BUILT_IN)
-}
-
 /**
  * Opens the store that `uri` names, wrapped by the layers (retry, limits, metrics, timeout, faults, redaction).
  * No call is made to it: a missing bucket or folder shows with the first operation.

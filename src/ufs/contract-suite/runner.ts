@@ -66,8 +66,6 @@ export async function fails(
   throw violation(`${what}: expected ${codes.join(' or ')}, but it succeeded`)
 }
 
-export const CHAR = 'A'.charCodeAt(0)
-
 /** Bytes that tell where they stand, so that a misplaced range shows. */
 export function pattern(length: number, seed = 0): Uint8Array {
   const bytes = new Uint8Array(length)

@@ -230,8 +230,10 @@ class Connection {
     }
     const lines = this.#head.toString('latin1', 0, end).split('\r\n')
     const match = /^HTTP\/1\.([01]) (\d{3}) ?(.*)$/.exec(lines[0]!)
-    if (match === null || this.#exchange === undefined) this.#give(new Error('the answer is no HTTP/1.1'))
-    return
+    if (match === null || this.#exchange === undefined) {
+      this.#give(new Error('the answer is no HTTP/1.1'))
+      return
+    }
     const status = Number(match[2])
     const rest = this.#head.subarray(end + HEAD_END.length, this.#headLength)
     if (status < 200) {

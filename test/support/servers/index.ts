@@ -4,8 +4,6 @@ import { join } from 'node:path'
 import { goServer, latencyServer, ServerMissing } from './binary.ts'
 import { freePort, ServerProcess, scratchFolder } from './process.ts'
 
-export { ServerMissing } from './binary.ts'
-
 export interface RunningServer {
   readonly endpoint: string
   /** Stops it and removes its data. */
