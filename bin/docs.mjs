@@ -28,7 +28,10 @@ function cli() {
     'Paths are `/folder/file` or `alluxio://host:port/folder/file`. `*` in a name is expanded by the command, so quote it; `\\*` is a star.',
     'A command of several paths goes on after a failure, and then fails with the first one.',
     '',
-    ...ids.map((id) => `- [${id.replaceAll(':', ' ')}](#${id.replaceAll(':', '-').toLowerCase()}): ${COMMANDS[id].summary}`),
+    ...ids.map(
+      (id) =>
+        `- [${id.replaceAll(':', ' ')}](#${id.replaceAll(':', '-').toLowerCase()}): ${COMMANDS[id].summary}`,
+    ),
   ]
   for (const id of ids) lines.push('', ...commandSection(id, COMMANDS[id]))
   return `${lines.join('\n')}\n`
@@ -48,7 +51,15 @@ function commandSection(id, command) {
     '```',
     ...(args.length === 0
       ? []
-      : ['', '| argument | meaning |', '| --- | --- |', ...args.map(([name, arg]) => `| \`${name}\`${arg.required ? '' : ' (optional)'} | ${cell(arg.description)}${choices(arg)} |`)]),
+      : [
+          '',
+          '| argument | meaning |',
+          '| --- | --- |',
+          ...args.map(
+            ([name, arg]) =>
+              `| \`${name}\`${arg.required ? '' : ' (optional)'} | ${cell(arg.description)}${choices(arg)} |`,
+          ),
+        ]),
     ...(flags.length === 0 ? [] : ['', '| option | meaning |', '| --- | --- |', ...flags]),
     ...(command.examples === undefined ? [] : ['', 'Examples:', '', '```', ...command.examples, '```']),
   ]
@@ -80,9 +91,17 @@ function configuration() {
   for (const scope of ['all', 'master', 'worker', 'user', 'proxy']) {
     const chosen = options.filter((option) => option.scope === scope)
     if (chosen.length === 0) continue
-    lines.push('', `## ${scope === 'all' ? 'Everywhere' : scope}`, '', '| key | type | default | meaning |', '| --- | --- | --- | --- |')
+    lines.push(
+      '',
+      `## ${scope === 'all' ? 'Everywhere' : scope}`,
+      '',
+      '| key | type | default | meaning |',
+      '| --- | --- | --- | --- |',
+    )
     for (const option of chosen) {
-      lines.push(`| \`${option.key}\` | ${option.type}${option.values === undefined ? '' : `: ${option.values.join(', ')}`} | ${defaultText(option)} | ${cell(option.doc)} |`)
+      lines.push(
+        `| \`${option.key}\` | ${option.type}${option.values === undefined ? '' : `: ${option.values.join(', ')}`} | ${defaultText(option)} | ${cell(option.doc)} |`,
+      )
     }
   }
   lines.push('', `Environment names: for example \`${environmentName('alluxio.worker.ramdisk.size')}=2GB\`.`)
@@ -92,7 +111,8 @@ function configuration() {
 function defaultText({ default: value, type }) {
   if (value === undefined || value === '') return ''
   if (type === 'bytes' && typeof value === 'number') return `\`${formatBytes(value).replace('.00', '')}\``
-  if (type === 'duration' && typeof value === 'number') return `\`${value < 0 ? value : value % 1000 === 0 ? `${value / 1000}s` : `${value}ms`}\``
+  if (type === 'duration' && typeof value === 'number')
+    return `\`${value < 0 ? value : value % 1000 === 0 ? `${value / 1000}s` : `${value}ms`}\``
   return `\`${value}\``
 }
 
@@ -126,7 +146,8 @@ function errors() {
     '| code | meaning | try again | exit | HTTP | wire | Hadoop |',
     '| --- | --- | --- | --- | --- | --- | --- |',
     ...Object.entries(ERROR_CODES).map(
-      ([code, { retry, exit, http, wire, hadoop }]) => `| ${code} | ${MEANING[code]} | ${retry} | ${exit} | ${http} | ${wire} | ${hadoop} |`,
+      ([code, { retry, exit, http, wire, hadoop }]) =>
+        `| ${code} | ${MEANING[code]} | ${retry} | ${exit} | ${http} | ${wire} | ${hadoop} |`,
     ),
     '',
     'SIGINT ends a command with 130. A reader that closes its pipe (`| head`) ends it silently with 0.',

@@ -1,13 +1,7 @@
-// The process of the command line: the only place that ends it. `version` is answered before anything is loaded.
-import { writeSync } from 'node:fs'
+// The process of the command line: the only place that ends it.
 import { dirname } from 'node:path'
+import { runCommandLine } from '../src/commands/index.ts'
 
-const argv = process.argv.slice(2)
-if (argv.length === 1 && (argv[0] === 'version' || argv[0] === '--version'))
-  writeSync(1, `${ALLUXIO_VERSION}\n`)
-else {
-  // dist/alluxio.js stands one folder below the installation.
-  process.env.ALLUXIO_HOME ??= dirname(import.meta.dirname)
-  const { runCommandLine } = await import('../src/commands/index.ts')
-  process.exit(await runCommandLine(argv))
-}
+// dist/alluxio.js stands one folder below the installation.
+process.env.ALLUXIO_HOME ??= dirname(import.meta.dirname)
+process.exit(await runCommandLine(process.argv.slice(2)))

@@ -10,6 +10,8 @@ const BUFFER_CHARS = 64 * 1024
 /** Bytes of one write: large enough that the system call costs nothing, small enough to end soon after a broken pipe. */
 const WRITE_BYTES = 4 * 2 ** 20
 
+const WAITING = new Int32Array(new SharedArrayBuffer(4))
+
 export class Output {
   readonly json: JsonMode
   readonly #fd: number
@@ -75,7 +77,7 @@ export class Output {
       const { code, message } = error as NodeJS.ErrnoException
       if (code === 'EAGAIN') {
         // Another process made the pipe non-blocking: wait a moment for the reader.
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
+        Atomics.wait(WAITING, 0, 0, 0.1)
         return 0
       }
       if (code === 'EPIPE') throw new BrokenPipe()

@@ -8,4 +8,4 @@ export { DAEMONS, type DaemonFacts, type DaemonName, daemonFacts, type LaunchMod
 export { type Formatting, format, whatFormatDeletes } from './format.ts'
 export { tailLog } from './log-file.ts'
 export { claimPidFile, runningProcess } from './pid-file.ts'
-export { freePort, portHolder } from './ports.ts'
+export { portHolder } from './ports.ts'
