@@ -1,6 +1,4 @@
 /** Help texts, by oclif's help class over the shipped manifest. */
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Config } from '@oclif/core/config'
 import { Help } from '@oclif/core/help'
 import { unknownCommand } from './nearest.ts'
@@ -29,39 +27,4 @@ export async function manifest(home: string): Promise<unknown> {
   const config = await Config.load({ root: home, ignoreManifest: true })
   const plugin = config.plugins.get(config.pjson.name)
   return (plugin as unknown as { readonly manifest?: unknown } | undefined)?.manifest
-}
-
-/** What the manifest says of a command. */
-export interface CommandFacts {
-  readonly id: string
-  readonly summary?: string
-  readonly description?: string
-  readonly usage?: string | readonly string[]
-  readonly examples?: readonly string[]
-  readonly args: Readonly<
-    Record<
-      string,
-      { name: string; description?: string; required?: boolean; multiple?: boolean; options?: string[] }
-    >
-  >
-  readonly flags: Readonly<
-    Record<
-      string,
-      {
-        name: string
-        char?: string
-        summary?: string
-        description?: string
-        type: string
-        options?: string[]
-        default?: unknown
-        helpValue?: string
-      }
-    >
-  >
-}
-
-export function shippedManifest(home: string): { commands: Record<string, CommandFacts> } {
-  const file = join(home, 'oclif.manifest.json')
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { commands: {} }
 }

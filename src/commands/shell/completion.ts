@@ -1,5 +1,5 @@
 import { AlluxioCommand, Args } from '../command.ts'
-import { shippedManifest } from '../help.ts'
+import { shippedManifest } from '../manifest.ts'
 import { bashScript, fishScript, zshScript } from './scripts.ts'
 
 const SHELLS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const

@@ -1,5 +1,5 @@
 /** Completion scripts, made from the manifest: command words, options, and namespace paths asked from the cluster. */
-import type { CommandFacts } from '../help.ts'
+import type { CommandFacts } from '../manifest.ts'
 
 interface Tree {
   /** Next words after a prefix: '' > fs, start …; 'fs' > ls, cat … */
