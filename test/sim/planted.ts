@@ -5,6 +5,7 @@
 import type { FileReader, FileSystem } from '../../src/client/types.ts'
 import type { Change, MemoryDisk, RecordStore } from '../../src/metastore/index.ts'
 import type { Rng } from './kernel/rng.ts'
+import type { SimOptions } from './options.ts'
 
 export const PLANTED = [
   'ack-before-flush',
@@ -25,6 +26,16 @@ export interface Plant {
   client(fs: FileSystem): FileSystem
 }
 
+/** Worlds in which the defect has something to bite on. */
+export function worldFor(which: Planted, options: SimOptions): SimOptions {
+  const { processes, storage } = options
+  const crashing = { ...processes, masterCrashEveryMs: 1500 }
+  if (which === 'lost-create') return { ...options, processes: crashing }
+  if (which === 'ack-before-flush')
+    return { ...options, processes: crashing, storage: { ...storage, flushMs: 100 } }
+  return options
+}
+
 export const NOTHING: Plant = { store: (store) => store, disk: () => {}, client: (fs) => fs }
 
 export function plant(which: Planted, rng: Rng): Plant {
@@ -38,16 +49,8 @@ export function plant(which: Planted, rng: Rng): Plant {
     case 'torn-block-served':
       return { ...NOTHING, client: (fs) => withReaders(fs, (reader) => tearing(reader, rng)) }
     case 'stale-bytes': {
-      const first = new Map<string, FileReader>()
-      return {
-        ...NOTHING,
-        client: (fs) =>
-          withReaders(fs, (reader, path) => {
-            const known = first.get(path)
-            if (known === undefined) first.set(path, reader)
-            return known === undefined || rng.chance(0.5) ? reader : stale(reader, known)
-          }),
-      }
+      const seen = new Map<string, Buffer>()
+      return { ...NOTHING, client: (fs) => withReaders(fs, (reader, path) => stale(reader, path, seen, rng)) }
     }
   }
 }
@@ -105,13 +108,15 @@ function tearing(reader: FileReader, rng: Rng): FileReader {
   })
 }
 
-function stale(reader: FileReader, old: FileReader): FileReader {
+/** What was first read of a path is served again, whatever stands there now. */
+function stale(reader: FileReader, path: string, seen: Map<string, Buffer>, rng: Rng): FileReader {
   return around(reader, {
     readInto: async (position, buffer) => {
       const count = await reader.readInto(position, buffer)
-      const before = Buffer.alloc(count)
-      const got = await old.readInto(position, before)
-      buffer.set(before.subarray(0, got))
+      const key = `${path} ${position}`
+      const known = seen.get(key)
+      if (known === undefined) seen.set(key, Buffer.from(buffer.subarray(0, count)))
+      else if (rng.chance(0.5)) buffer.set(known.subarray(0, count))
       return count
     },
   })

@@ -4,7 +4,7 @@ import { HostGuard } from './kernel/guard.ts'
 import { Kernel } from './kernel/kernel.ts'
 import { Trace } from './kernel/trace.ts'
 import { type OptionOverrides, optionsOf, type SimOptions } from './options.ts'
-import { NOTHING, type Planted, plant } from './planted.ts'
+import { NOTHING, type Planted, plant, worldFor } from './planted.ts'
 import { describe } from './workload/history.ts'
 import { World } from './world/world.ts'
 
@@ -36,7 +36,8 @@ export interface RunResult {
 const MAX_EVENTS = 3_000_000
 
 export async function runSeed(seed: number, run: RunOptions = {}): Promise<RunResult> {
-  const options = optionsOf(seed, run)
+  const drawn = optionsOf(seed, run)
+  const options = run.planted === undefined ? drawn : worldFor(run.planted, drawn)
   const trace = new Trace({ keep: 300, ...(run.trace && { print: run.trace }) })
   const kernel = new Kernel({ seed, maxEvents: MAX_EVENTS }, { trace })
   const defect = run.planted === undefined ? NOTHING : plant(run.planted, kernel.rng('planted'))
