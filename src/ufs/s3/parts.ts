@@ -17,16 +17,16 @@ function growingPartBytes(number: number, leastBytes: number): number {
   return Math.max(leastBytes, step * MIB)
 }
 
-/** Size in bytes of part `number`. With a length hint all parts are of one size, as copies between stores like them. */
+/** Parts beyond a length hint after which their size doubles: a hint may be wrong by 2 TiB. */
+const DOUBLING_PARTS = 80
+
+/** Size in bytes of part `number`. With a length hint all parts up to it are of one size, as copies between stores like them. */
 export function partBytes(number: number, leastBytes: number, lengthHint: number | undefined): number {
   if (lengthHint === undefined) return Math.min(LARGEST_PART_BYTES, growingPartBytes(number, leastBytes))
-  // A hint may be wrong: beyond it the parts grow.
-  const planned = Math.max(leastBytes, Math.ceil(Math.ceil(lengthHint / (MOST_PARTS - 1000)) / MIB) * MIB)
-  const beyond = planned * (number - 1) >= lengthHint
-  return Math.min(
-    LARGEST_PART_BYTES,
-    beyond && number > 1000 ? Math.max(planned, growingPartBytes(number, leastBytes)) : planned,
-  )
+  const planned = Math.max(leastBytes, Math.ceil(lengthHint / (MOST_PARTS - 1000) / MIB) * MIB)
+  const beyond = number - 1 - Math.ceil(lengthHint / planned)
+  const doublings = beyond <= 0 ? 0 : Math.floor(beyond / DOUBLING_PARTS)
+  return Math.min(LARGEST_PART_BYTES, planned * 2 ** Math.min(doublings, 20))
 }
 
 /** @throws INVALID_ARGUMENT when one more part would pass a limit of the protocol */
