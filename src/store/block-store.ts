@@ -258,7 +258,7 @@ class TieredBlockStore implements BlockStore {
     return this.#catalog.sealedCount
   }
   get inProgress(): number {
-    return this.#reads.inProgress + this.#writes.inProgress
+    return this.#reads.inProgress + this.#writes.inProgress + this.#fills.inProgress
   }
   get quarantined(): number {
     return this.#metrics.quarantined.value

@@ -1,6 +1,6 @@
 /** Which blocks are here: the entries, their accounting in folders, their place in each tier's eviction order, what changed. */
 import type { BlockId, FileId, Runtime } from '../core/index.ts'
-import { fileOfBlock } from '../core/index.ts'
+import { assert, fileOfBlock } from '../core/index.ts'
 import { type BlockEntry, warm } from './entry.ts'
 import type { Folder } from './folder.ts'
 import type { BlockChanges, BlockPlace, EvictionPolicy, TierUse } from './types.ts'
@@ -52,6 +52,7 @@ export class Catalog {
   }
 
   add(entry: BlockEntry): void {
+    assert(!this.#entries.has(entry.id), `block ${entry.id} has one entry`)
     this.#entries.set(entry.id, entry)
     entry.folder.take(entry.bytes)
     entry.folder.blocks++

@@ -3,7 +3,7 @@
  * error of the disk means for its folder.
  */
 import { type BlockDisk, BlockFileWriter } from '../arrow/index.ts'
-import { assert, fileOfBlock, isAlluxioError, type Log, type Runtime } from '../core/index.ts'
+import { assert, type BlockId, fileOfBlock, isAlluxioError, type Log, type Runtime } from '../core/index.ts'
 import type { Catalog } from './catalog.ts'
 import type { BlockEntry } from './entry.ts'
 import { allocated, type Folder } from './folder.ts'
@@ -84,10 +84,11 @@ export class Files {
       if (entry.soleCopy !== sole)
         disk.rename(path, folder.sealedPath(entry.id, entry.length, entry.soleCopy))
       const old = this.path(entry)
+      const oldFolder = entry.folder
       target.release()
       catalog.relocate(entry, folder, bytes)
       this.#m.openFiles.close(entry.id)
-      await disk.remove(old)
+      await this.discard(oldFolder, entry.id, old)
       return true
     } catch (error) {
       this.#m.log.warn('block could not be moved', { blockId: entry.id, to: folder.path, error })
@@ -125,8 +126,8 @@ export class Files {
 
   /** Deletes a block and its files. Open readers keep their bytes. */
   async delete(entry: BlockEntry, evicted: boolean): Promise<void> {
-    const { catalog, disk, openFiles } = this.#m
-    const { state } = entry
+    const { catalog, openFiles } = this.#m
+    const { state, folder } = entry
     const paths =
       state === 'sealed'
         ? [this.path(entry)]
@@ -134,10 +135,21 @@ export class Files {
     catalog.remove(entry, evicted)
     openFiles.close(entry.id)
     if (state === 'partial') this.#m.dropFill(entry)
+    await Promise.all(paths.map((path) => this.discard(folder, entry.id, path)))
+  }
+
+  /**
+   * Removes a file whose name is free at once: deleting takes a while in the thread pool, and the same block may come back under
+   * the same name in the meantime. Never throws.
+   */
+  async discard(folder: Folder, id: BlockId, path: string): Promise<void> {
+    const aside = folder.temporaryPath(id)
     try {
-      for (const path of paths) await disk.remove(path)
+      this.#m.disk.rename(path, aside)
+      await this.#m.disk.remove(aside)
     } catch (error) {
-      this.diskError(entry.folder, error)
+      if (!isAlluxioError(error, 'NOT_FOUND')) this.diskError(folder, error)
+      else if (this.#vanished(folder)) this.fail(folder, error)
     }
   }
 
@@ -154,13 +166,13 @@ export class Files {
     const aside = entry.folder.quarantinePath
     try {
       if (this.#quarantined > MOST_QUARANTINED) {
-        void disk.remove(from).catch(() => {})
+        void this.discard(entry.folder, entry.id, from)
         return
       }
       disk.makeFolder(aside)
       disk.rename(from, `${aside}/b${entry.id}_${entry.length}.${this.#quarantined}.arrow`)
     } catch (failure) {
-      void disk.remove(from).catch(() => {})
+      void this.discard(entry.folder, entry.id, from)
       this.diskError(entry.folder, failure)
     }
   }

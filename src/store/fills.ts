@@ -46,6 +46,13 @@ export class Fills {
     this.#m = modules
   }
 
+  /** Blocks into which something is being fetched. */
+  get inProgress(): number {
+    let busy = this.#sealing.size
+    for (const { fill } of this.#open.values()) if (fill.busy) busy++
+    return busy
+  }
+
   get(id: BlockId): Fill | undefined {
     return this.#open.get(id)?.fill
   }
@@ -100,6 +107,8 @@ export class Fills {
     const reservation = await this.#reserve(length)
     if (reservation === undefined) return undefined
     try {
+      // Written or fetched by someone else while space was made.
+      if (this.#m.catalog.get(id) !== undefined) return undefined
       return this.#create(id, length, reservation)
     } catch (error) {
       if (!this.#m.files.diskError(reservation.folder, error)) throw error
@@ -249,7 +258,7 @@ export class Fills {
       partial.close()
       catalog.resize(entry, allocated(fileBytes))
       catalog.sealed(entry)
-      await disk.remove(partial.paths.side)
+      await this.#m.files.discard(entry.folder, entry.id, partial.paths.side)
     } finally {
       this.#sealing.delete(entry)
     }

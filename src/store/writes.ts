@@ -54,10 +54,7 @@ export class Writes {
   #begin(blockId: BlockId, pinned = false): void {
     const entry = this.#m.catalog.get(blockId)
     if (this.#writing.has(blockId) || entry?.state === 'sealed') {
-      throw new AlluxioError(
-        'ALREADY_EXISTS',
-        `block ${blockId} is ${entry === undefined ? 'being written' : 'here already'}`,
-      )
+      throw this.#writing.has(blockId) ? beingWritten(blockId) : alreadyHere(blockId)
     }
     this.#writing.add(blockId)
     if (pinned) this.#m.catalog.pin(fileOfBlock(blockId))
@@ -201,11 +198,17 @@ export class Writes {
   ): Promise<string> {
     const { catalog, disk, files, runtime } = this.#m
     const { folder } = reservation
-    // A reader may have begun to cache the block from the under-store: what was written wins.
-    const partial = catalog.get(blockId)
-    if (partial?.state === 'partial') await files.delete(partial, false)
-    disk.rename(temporary, folder.sealedPath(blockId, length, soleCopy))
+    const path = folder.sealedPath(blockId, length, soleCopy)
+    if (catalog.get(blockId)?.state === 'sealed') throw alreadyHere(blockId)
+    disk.rename(temporary, path)
     if (soleCopy && this.syncs(folder)) await disk.syncFolder(folder.path)
+    const known = catalog.get(blockId)
+    if (known?.state === 'sealed') {
+      if (files.path(known) !== path) await files.discard(folder, blockId, path)
+      throw alreadyHere(blockId)
+    }
+    // A reader began to cache the block from the under-store: what was written wins. Its entry goes at once.
+    if (known !== undefined) void files.delete(known, false)
     reservation.release()
     const bytes = allocated(blockFileBytes(length))
     const entry = makeEntry(
@@ -332,6 +335,14 @@ export class Writes {
       throw error
     }
   }
+}
+
+function alreadyHere(blockId: BlockId): AlluxioError {
+  return new AlluxioError('ALREADY_EXISTS', `block ${blockId} is here already`)
+}
+
+function beingWritten(blockId: BlockId): AlluxioError {
+  return new AlluxioError('ALREADY_EXISTS', `block ${blockId} is being written`)
 }
 
 /** A block on its way through the worker. */
