@@ -1,7 +1,7 @@
 /** The data sets of the tour: the npm package vega-datasets, through a local under-store and through S3. */
 import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { environment } from '../../core/config/index.ts'
 import { AlluxioError, formatBytes, isAlluxioError } from '../../core/index.ts'
@@ -26,13 +26,13 @@ export const FILES = [
 ] as const
 const PARENT = '/quickstart'
 
-export function localSource(home: string): DataSource {
+export function localSource(): DataSource {
   const path = `${PARENT}/vega`
   return {
     what: 'the npm package vega-datasets, in a local folder',
     path,
     async mount(tour) {
-      const folder = datasets(home)
+      const folder = datasets(tour.home)
       const names = readdirSync(folder)
       const bytes = names.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)
       await ensureMount(tour, path, pathToFileURL(folder).href, {}, true)
@@ -105,12 +105,12 @@ async function ensureMount(
 }
 
 /** Uploads the files to a bucket that has none of them, through the namespace. */
-async function fill({ fs, say, home }: Tour & { readonly home?: string }, path: string): Promise<void> {
+async function fill({ fs, say, home }: Tour, path: string): Promise<void> {
   for await (const _entry of fs.list(path, { pageSize: 1, loadMetadata: 'ALWAYS' })) {
     say('The bucket has data: nothing is uploaded')
     return
   }
-  const folder = datasets(home ?? '')
+  const folder = datasets(home)
   for (const name of FILES) {
     const writer = await fs.create(`${path}/${name}`, { writeType: 'THROUGH' })
     try {
@@ -125,18 +125,19 @@ async function fill({ fs, say, home }: Tour & { readonly home?: string }, path: 
   }
 }
 
-/** Folder of the data sets: a dependency, so it stands where the packages are. */
+/** Folder of the data sets: a dependency, so it stands where packages are looked for. */
 function datasets(home: string): string {
-  const beside = join(home, 'node_modules', 'vega-datasets', 'data')
-  if (existsSync(beside)) return beside
-  try {
-    return join(dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json')), 'data')
-  } catch (error) {
-    throw new AlluxioError('NOT_FOUND', 'the package vega-datasets is not installed', {
-      cause: error,
-      details: { suggestions: ['Install the packages: npm install --ignore-scripts'] },
-    })
-  }
+  const places = [
+    join(home, 'node_modules'),
+    ...(createRequire(import.meta.url).resolve.paths('vega-datasets') ?? []),
+  ]
+  const found = places
+    .map((place) => join(place, 'vega-datasets', 'data'))
+    .find((folder) => existsSync(folder))
+  if (found !== undefined) return found
+  throw new AlluxioError('NOT_FOUND', 'the package vega-datasets is not installed', {
+    details: { suggestions: ['Install the packages: npm install --ignore-scripts'] },
+  })
 }
 
 function mountRemedy(error: unknown, bucket: string): unknown {

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { Config, environment } from '../../core/config/index.ts'
 import { AlluxioError, formatBytes, systemRuntime } from '../../core/index.ts'
 import { DATA } from '../../core/options/index.ts'
@@ -45,7 +44,7 @@ export class Quickstart extends AlluxioCommand {
   override async run(): Promise<void> {
     const { flags } = await this.parse(Quickstart)
     const s3 = flags.s3 === undefined ? undefined : s3Source(flags.s3)
-    const local = localSource(this.invocation.home)
+    const local = localSource()
     try {
       const reads = await this.#tour(s3 === undefined ? [local] : [local, s3])
       this.output.emit(
@@ -72,7 +71,7 @@ export class Quickstart extends AlluxioCommand {
       say: (text) => this.#say(text),
       signal,
       runtime: systemRuntime,
-      threads: availableParallelism(),
+      home: this.invocation.home,
     }
     try {
       await checkMemory(tour)
