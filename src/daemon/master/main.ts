@@ -103,10 +103,18 @@ async function serve(
   )
   const loader = new MetadataLoader(
     { blockSizeBytes: config.get(o.BLOCK_SIZE_DEFAULT), absentMs: config.get(o.MASTER_ABSENT_CACHE) },
-    { namespace, stores, locks, runtime, log, metrics, busy: (path) => persistence.isUnderWay(path) },
+    {
+      namespace,
+      stores,
+      locks,
+      runtime,
+      log,
+      metrics,
+      busy: (path) => persistence.isUnderWay(path) || leftovers.isExpected(path),
+    },
   )
   const reads = new FsReads({ namespace, blocks, loader, workers, callers, runtime })
-  const leftovers = new Leftovers({ namespace, stores, locks, log })
+  const leftovers = new Leftovers({ namespace, stores, locks, runtime, log })
   const persistence: Persistence = new Persistence(
     {
       intervalMs: config.get(o.MASTER_PERSISTENCE_INTERVAL),

@@ -77,6 +77,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     return this.#ready([path], async () => {
       const { inode, entry, replaced } = await this.#modules.namespace.create(asked, caller)
       if (asked.persistAsync) this.#modules.persistence.kick()
+      if (isThrough(request.writeType) && request.complete !== true) this.#modules.leftovers.expect(path)
       if (replaced !== undefined) {
         this.#modules.freer.kick()
         if (replaced.record.persistence === 'PERSISTED') await this.#modules.leftovers.drop(path)
@@ -131,6 +132,8 @@ export class FsMutations implements Pick<Fs, Mutations> {
     } catch (error) {
       if (isAlluxioError(error, 'NOT_FOUND')) await leftovers.discard(path, fingerprint)
       throw error
+    } finally {
+      leftovers.arrived(path)
     }
   }
 
@@ -141,7 +144,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const asked = { ...rest, path, ...ttlActionOf(ttlAction) }
     const caller = this.#caller(call)
     return this.#ready([path], async () => {
-      if (request.writeType !== 'CACHE_THROUGH' && request.writeType !== 'THROUGH') {
+      if (!isThrough(request.writeType)) {
         const { entry } = await namespace.mkdir(asked, caller)
         return { entry }
       }
@@ -442,6 +445,10 @@ export class FsMutations implements Pick<Fs, Mutations> {
   #caller(call: Call): Caller {
     return this.#modules.callers.of(call.peer.user)
   }
+}
+
+function isThrough(writeType: string): boolean {
+  return writeType === 'CACHE_THROUGH' || writeType === 'THROUGH'
 }
 
 function ttlActionOf(action: string | undefined): { ttlAction?: TtlAction } {

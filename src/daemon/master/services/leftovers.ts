@@ -2,13 +2,17 @@
  * Takes out of an under-store what a write left there that no file of the namespace stands for: the file was deleted or
  * replaced while its bytes were on their way. An object is known by its fingerprint, so what others put in its place stays.
  */
-import { isAlluxioError, type Log, parentPath } from '../../../core/index.ts'
+import { isAlluxioError, type Log, parentPath, type Runtime } from '../../../core/index.ts'
 import type { Namespace } from '../../../namespace/index.ts'
 import type { UnderStore } from '../../../ufs/index.ts'
 import type { UnderStores } from '../../under-stores.ts'
 import type { PathLocks } from './path-locks.ts'
 
+/** A writer that has not completed its file for so long is not expected to put its object any more. */
+const EXPECTED_MS = 10 * 60_000
+
 export interface LeftoversModules {
+  readonly runtime: Runtime
   readonly namespace: Namespace
   readonly stores: UnderStores
   readonly locks: PathLocks
@@ -17,9 +21,32 @@ export interface LeftoversModules {
 
 export class Leftovers {
   readonly #modules: LeftoversModules
+  /** Paths that through writes upload to, with how many and until when. */
+  readonly #expected = new Map<string, { writers: number; untilMs: number }>()
 
   constructor(modules: LeftoversModules) {
     this.#modules = modules
+  }
+
+  /** A file is being written through to this path; it may be moved or deleted before its object is there. */
+  expect(path: string): void {
+    const untilMs = this.#modules.runtime.monotonic() + EXPECTED_MS
+    this.#expected.set(path, { writers: (this.#expected.get(path)?.writers ?? 0) + 1, untilMs })
+  }
+
+  /** The object has come, and what is to become of it is decided. */
+  arrived(path: string): void {
+    const expected = this.#expected.get(path)
+    if (expected !== undefined && --expected.writers === 0) this.#expected.delete(path)
+  }
+
+  /** Whether what stands there may be of a writer who has not completed its file. */
+  isExpected(path: string): boolean {
+    const expected = this.#expected.get(path)
+    if (expected === undefined) return false
+    if (expected.untilMs > this.#modules.runtime.monotonic()) return true
+    this.#expected.delete(path)
+    return false
   }
 
   /** Removes the object of this version at the namespace path, and directories that it alone kept. Never throws. */
