@@ -30,12 +30,13 @@ export class Listing {
     this.#runtime = runtime
   }
 
-  /** All names after `after`, in order. `folder` is absolute. */
-  async *names(folder: string, after: string): AsyncGenerator<string> {
+  /** All names after `after` in order, some thousands at a time. `folder` is absolute. */
+  async *names(folder: string, after: string): AsyncGenerator<readonly string[]> {
     for (let from = after; ; ) {
-      const window =
-        (from === '' ? undefined : await this.#recall(folder, from)) ?? (await this.#scan(folder, from))
-      for (let i = firstAfter(window.names, from); i < window.names.length; i++) yield window.names[i]!
+      const kept = from === '' ? undefined : await this.#recall(folder, from)
+      const window = kept ?? (await this.#scan(folder, from))
+      const first = firstAfter(window.names, from)
+      yield first === 0 ? window.names : window.names.slice(first)
       if (window.complete) return
       from = window.names.at(-1)!
     }

@@ -1,5 +1,5 @@
 /** Files under a folder of this host (or of a file system mounted on it). */
-import type { BigIntStats } from 'node:fs'
+import { type BigIntStats, lstat as lstatCallback } from 'node:fs'
 import {
   chmod,
   chown,
@@ -101,7 +101,7 @@ export class LocalStore implements UnderStore {
   async status(path: string, signal?: AbortSignal): Promise<UfsStatus> {
     if (signal?.aborted) throw cancelled(signal, 'status', path)
     try {
-      if (path === '') return await this.#describe('', await stat(this.#options.root, { bigint: true }))
+      if (path === '') return this.#describe('', await stat(this.#options.root, { bigint: true }))
       // Both at once: what lstat saw is used only if its folder turns out to be inside.
       const [stats] = await Promise.all([
         lstat(this.#containment.named(path), { bigint: true }),
@@ -197,7 +197,7 @@ export class LocalStore implements UnderStore {
     attributes: { readonly mode?: number; readonly owner?: string; readonly group?: string },
     _signal?: AbortSignal,
   ): Promise<void> {
-    const [uid, gid] = await this.#owners.ids(attributes.owner, attributes.group)
+    const [uid, gid] = this.#owners.ids(attributes.owner, attributes.group)
     try {
       const place = await this.#containment.target(
         await this.#containment.entry(path, 'setAttributes'),
@@ -231,33 +231,14 @@ export class LocalStore implements UnderStore {
     } else if (options.recursive === true && from !== undefined) {
       if (!(await this.#descend(childOf(path, from), limit, options, page))) return false
     }
-    const names = this.#listing.names(folder, from ?? '')
-    for (;;) {
-      if (options.signal?.aborted) throw cancelled(options.signal, 'list', path)
-      const batch: string[] = []
-      const room = options.recursive === true ? STATUS_BATCH : Math.min(STATUS_BATCH, limit + 1 - page.length)
-      while (batch.length < room) {
-        const next = await names.next()
-        if (next.done === true) break
-        batch.push(next.value)
-      }
-      if (batch.length === 0) return true
-      const statuses = await Promise.all(
-        batch.map((name) => this.#peek(childOf(path, name), `${folder}/${name}`)),
-      )
-      for (const status of statuses) {
-        if (status === undefined) continue
-        if (page.length === limit) return false
-        page.push(status)
-        if (
-          options.recursive === true &&
-          status.directory &&
-          !(await this.#descend(status.path, limit, options, page))
-        ) {
-          return false
-        }
+    for await (const names of this.#listing.names(folder, from ?? '')) {
+      for (let at = 0; at < names.length; at += STATUS_BATCH) {
+        if (options.signal?.aborted) throw cancelled(options.signal, 'list', path)
+        const batch = names.slice(at, at + STATUS_BATCH)
+        if (!(await this.#take(path, folder, batch, limit, options, page))) return false
       }
     }
+    return true
   }
 
   async #descend(path: string, limit: number, options: UfsListOptions, page: UfsStatus[]): Promise<boolean> {
@@ -274,15 +255,44 @@ export class LocalStore implements UnderStore {
     return this.#walk(path, folder, [], limit, options, page)
   }
 
-  /** The status of a listed name; undefined for what is no file or directory, leads outside or went away meanwhile. */
-  async #peek(path: string, place: string): Promise<UfsStatus | undefined> {
-    try {
-      return await this.#entry(path, place, await lstat(place, { bigint: true }))
-    } catch (error) {
+  /** Adds the entries of some names to the page; false when it is full and more is to come. */
+  async #take(
+    path: string,
+    folder: string,
+    names: readonly string[],
+    limit: number,
+    options: UfsListOptions,
+    page: UfsStatus[],
+  ): Promise<boolean> {
+    const found = await lstatAll(folder === '/' ? '' : folder, names)
+    for (const [i, name] of names.entries()) {
+      const stats = found[i]
+      if (stats === undefined) continue
+      const listed = this.#listed(childOf(path, name), `${folder === '/' ? '' : folder}/${name}`, stats)
+      const status = listed instanceof Promise ? await listed : listed
+      if (status === undefined) continue
+      if (page.length === limit) return false
+      page.push(status)
+      const deeper = options.recursive === true && status.directory
+      if (deeper && !(await this.#descend(status.path, limit, options, page))) return false
+    }
+    return true
+  }
+
+  /** Undefined for what is no file or directory, or leads outside; a promise only where a link has to be followed. */
+  #listed(
+    path: string,
+    place: string,
+    stats: BigIntStats,
+  ): UfsStatus | Promise<UfsStatus | undefined> | undefined {
+    if (!stats.isSymbolicLink()) {
+      return stats.isFile() || stats.isDirectory() ? this.#describe(path, stats) : undefined
+    }
+    return this.#entry(path, place, stats).catch((error: unknown) => {
       const { code } = fromErrno(error, 'list', path)
       if (code !== 'NOT_FOUND') this.#log.debug('entry left out of a listing', { path, error })
       return undefined
-    }
+    })
   }
 
   async #entry(path: string, place: string, stats: BigIntStats): Promise<UfsStatus | undefined> {
@@ -293,10 +303,8 @@ export class LocalStore implements UnderStore {
     return real.isFile() || real.isDirectory() ? this.#describe(path, real) : undefined
   }
 
-  async #describe(path: string, stats: BigIntStats): Promise<UfsStatus> {
+  #describe(path: string, stats: BigIntStats): UfsStatus {
     const directory = stats.isDirectory()
-    const uid = Number(stats.uid)
-    const gid = Number(stats.gid)
     return {
       path,
       directory,
@@ -304,8 +312,8 @@ export class LocalStore implements UnderStore {
       modifiedMs: Number(stats.mtimeNs / 1_000_000n),
       fingerprint: directory ? '' : fingerprintOf(stats),
       mode: Number(stats.mode) & 0o7777,
-      owner: (await this.#owners.users()).names.get(uid) ?? String(uid),
-      group: (await this.#owners.groups()).names.get(gid) ?? String(gid),
+      owner: this.#owners.user(Number(stats.uid)),
+      group: this.#owners.group(Number(stats.gid)),
     }
   }
 
@@ -320,7 +328,7 @@ export class LocalStore implements UnderStore {
   }
 
   async #dress(file: FileHandle, options: UfsCreateOptions): Promise<void> {
-    const [uid, gid] = await this.#owners.ids(options.owner, options.group)
+    const [uid, gid] = this.#owners.ids(options.owner, options.group)
     if (uid !== -1 || gid !== -1) await file.chown(uid, gid)
     if (options.mode !== undefined) await file.chmod(options.mode & 0o7777)
   }
@@ -347,4 +355,19 @@ async function exists(place: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
     throw error
   }
+}
+
+/** The status of each name, undefined where it went away; one callback a name instead of a chain of promises. */
+function lstatAll(folder: string, names: readonly string[]): Promise<(BigIntStats | undefined)[]> {
+  return new Promise((resolve) => {
+    const found: (BigIntStats | undefined)[] = new Array(names.length)
+    let left = names.length
+    if (left === 0) resolve(found)
+    for (const [i, name] of names.entries()) {
+      lstatCallback(`${folder}/${name}`, { bigint: true }, (error, stats) => {
+        if (error === null) found[i] = stats
+        if (--left === 0) resolve(found)
+      })
+    }
+  })
 }

@@ -1,5 +1,5 @@
 /** Names of users and groups from the system's tables; a number stands for itself. */
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { AlluxioError } from '../../core/index.ts'
 
 interface Table {
@@ -8,41 +8,46 @@ interface Table {
 }
 
 export class Owners {
-  #users: Promise<Table> | undefined
-  #groups: Promise<Table> | undefined
+  #users: Table | undefined
+  #groups: Table | undefined
 
-  users(): Promise<Table> {
+  user(uid: number): string {
     this.#users ??= load('/etc/passwd')
-    return this.#users
+    return this.#users.names.get(uid) ?? String(uid)
   }
 
-  groups(): Promise<Table> {
+  group(gid: number): string {
     this.#groups ??= load('/etc/group')
-    return this.#groups
+    return this.#groups.names.get(gid) ?? String(gid)
   }
 
   /** Numeric ids for names; -1, which changes nothing, for what is not given. @throws INVALID_ARGUMENT for an unknown name */
-  async ids(
-    owner: string | undefined,
-    group: string | undefined,
-  ): Promise<readonly [uid: number, gid: number]> {
-    return [await this.#id('user', owner, this.users()), await this.#id('group', group, this.groups())]
-  }
-
-  async #id(what: string, name: string | undefined, table: Promise<Table>): Promise<number> {
-    if (name === undefined || name === '') return -1
-    const id = (await table).ids.get(name) ?? (/^\d+$/.test(name) ? Number(name) : undefined)
-    if (id !== undefined) return id
-    throw new AlluxioError('INVALID_ARGUMENT', `this host knows no ${what} "${name}"`, {
-      reason: 'UNKNOWN_OWNER',
-    })
+  ids(owner: string | undefined, group: string | undefined): readonly [uid: number, gid: number] {
+    this.#users ??= load('/etc/passwd')
+    this.#groups ??= load('/etc/group')
+    return [idOf('user', owner, this.#users), idOf('group', group, this.#groups)]
   }
 }
 
-async function load(file: string): Promise<Table> {
+function idOf(what: string, name: string | undefined, table: Table): number {
+  if (name === undefined || name === '') return -1
+  const id = table.ids.get(name) ?? (/^\d+$/.test(name) ? Number(name) : undefined)
+  if (id !== undefined) return id
+  throw new AlluxioError('INVALID_ARGUMENT', `this host knows no ${what} "${name}"`, {
+    reason: 'UNKNOWN_OWNER',
+  })
+}
+
+/** Read once, when the first owner is asked for: the tables are small files of this host. */
+function load(file: string): Table {
   const names = new Map<number, string>()
   const ids = new Map<string, number>()
-  const text = await readFile(file, 'utf8').catch(() => '')
+  let text = ''
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch {
+    // A system without the table has numbers only.
+  }
   for (const line of text.split('\n')) {
     const [name, , id] = line.split(':')
     if (name === undefined || id === undefined || id === '' || ids.has(name)) continue
