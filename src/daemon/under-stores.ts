@@ -12,6 +12,8 @@ export interface UnderStoresModules {
   readonly runtime: Runtime
   readonly log: Log
   readonly metrics: Metrics
+  /** What the site says for all stores (`mountOptions` of the configuration); a mount's own options win. */
+  readonly siteOptions?: Readonly<Record<string, string>>
   /** Replaced by the simulation. @default openStore of src/ufs */
   readonly open?: (mount: MountedStore) => Promise<UnderStore>
 }
@@ -25,7 +27,11 @@ export class UnderStores {
     this.#open =
       modules.open ??
       (async ({ uri, options }) =>
-        openStore(uri, options, { runtime: modules.runtime, log: modules.log, metrics: modules.metrics }))
+        openStore(
+          uri,
+          { ...modules.siteOptions, ...options },
+          { runtime: modules.runtime, log: modules.log, metrics: modules.metrics },
+        ))
   }
 
   /** @throws what opening the store throws; a failure is not remembered. */

@@ -15,7 +15,7 @@ import * as o from '../../core/options/index.ts'
 import { openLmdbStore, type RecordStore } from '../../metastore/index.ts'
 import { BlockMap, Namespace } from '../../namespace/index.ts'
 import { MasterAdmin, MasterBlock, MasterFs, RpcServer, type Transport } from '../../rpc/index.ts'
-import type { UnderStore } from '../../ufs/index.ts'
+import { mountOptions, type UnderStore } from '../../ufs/index.ts'
 import { HttpDoor } from '../http.ts'
 import { type MountedStore, UnderStores } from '../under-stores.ts'
 import { VERSION } from '../version.ts'
@@ -86,6 +86,7 @@ async function serve(
     runtime,
     log,
     metrics,
+    siteOptions: mountOptions(config),
     ...(modules.openStore === undefined ? {} : { open: modules.openStore }),
   })
   const callers = new Callers(new UserGroups({ runtime }))

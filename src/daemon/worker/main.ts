@@ -13,7 +13,7 @@ import {
 import * as o from '../../core/options/index.ts'
 import { MasterBlock, RpcServer, type Transport, WorkerBlock } from '../../rpc/index.ts'
 import { type BlockStore, openBlockStore } from '../../store/index.ts'
-import type { UnderStore } from '../../ufs/index.ts'
+import { mountOptions, type UnderStore } from '../../ufs/index.ts'
 import { HttpDoor } from '../http.ts'
 import { type MountedStore, UnderStores } from '../under-stores.ts'
 import { loadIdentity, saveIdentity, type WorkerIdentity } from './identity.ts'
@@ -91,6 +91,7 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
     runtime,
     log,
     metrics,
+    siteOptions: mountOptions(config),
     ...(modules.openStore === undefined ? {} : { open: modules.openStore }),
   })
   const mounts = new MountTable({ fetch: () => master.mounts({}), stores, log })
