@@ -27,19 +27,21 @@ export function whatFormatDeletes(config: Config): Formatting {
 }
 
 /** @throws CONFLICT while a daemon of this data folder runs */
-export function format(config: Config): Formatting {
+export function refuseUnderDaemons(config: Config): void {
   for (const name of DAEMONS) {
     const running = runningProcess(daemonFacts(config, name).pidFile)
     if (running === undefined) continue
     throw new AlluxioError(
       'CONFLICT',
       `the ${name} runs (pid ${running.pid}): its data cannot be formatted under it`,
-      {
-        reason: 'DAEMON_RUNS',
-        details: { suggestions: ['Stop it first: alluxio stop'] },
-      },
+      { reason: 'DAEMON_RUNS', details: { suggestions: ['Stop it first: alluxio stop'] } },
     )
   }
+}
+
+/** @throws CONFLICT while a daemon of this data folder runs */
+export function format(config: Config): Formatting {
+  refuseUnderDaemons(config)
   const before = whatFormatDeletes(config)
   try {
     for (const [folder, ours] of ownFolders(config)) {

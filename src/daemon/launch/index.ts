@@ -5,7 +5,7 @@
  */
 export { type DaemonStatus, daemonStatus, startDaemon, stopDaemon } from './background.ts'
 export { DAEMONS, type DaemonFacts, type DaemonName, daemonFacts, type LaunchModules } from './facts.ts'
-export { type Formatting, format, whatFormatDeletes } from './format.ts'
-export { tailLog } from './log-file.ts'
+export { type Formatting, format, refuseUnderDaemons, whatFormatDeletes } from './format.ts'
+export { loggedBy, tailLog } from './log-file.ts'
 export { claimPidFile, runningProcess } from './pid-file.ts'
 export { portHolder } from './ports.ts'

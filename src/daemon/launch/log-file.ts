@@ -34,6 +34,19 @@ export function openLog(file: string): number {
 
 /** The last lines of a log from byte `since` on, made readable: `12:00:01 error message {fields}`. */
 export function tailLog(file: string, count: number, since = 0): string[] {
+  return lastLines(file, since).slice(-count).map(readable)
+}
+
+/** What a process has logged lately under this message. */
+export function loggedBy(file: string, pid: number, message: string): Record<string, unknown>[] {
+  return lastLines(file, 0)
+    .filter((line) => line.startsWith('{'))
+    .map(parse)
+    .filter((entry) => entry?.pid === pid && entry.message === message)
+    .map((entry) => entry!)
+}
+
+function lastLines(file: string, since: number): string[] {
   let fd: number
   try {
     fd = openSync(file, 'r')
@@ -45,22 +58,26 @@ export function tailLog(file: string, count: number, since = 0): string[] {
     const start = Math.max(since, size - TAIL_BYTES)
     const bytes = Buffer.alloc(Math.max(0, size - start))
     readSync(fd, bytes, 0, bytes.length, start)
-    return bytes.toString('utf8').trimEnd().split('\n').slice(-count).map(readable)
+    return bytes.toString('utf8').trimEnd().split('\n')
   } finally {
     closeSync(fd)
   }
 }
 
-function readable(line: string): string {
-  if (!line.startsWith('{')) return line
+function parse(line: string): Record<string, unknown> | undefined {
   try {
-    const { time, level, message, ...fields } = JSON.parse(line) as Record<string, unknown>
-    const { error, ...rest } = fields
-    const cause =
-      typeof error === 'object' && error !== null && 'message' in error ? `: ${String(error.message)}` : ''
-    const facts = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`
-    return `${String(time).slice(11, 23)} ${String(level)} ${String(message)}${cause}${facts}`
+    return JSON.parse(line) as Record<string, unknown>
   } catch {
-    return line
+    return undefined // cut off by the window, or not ours
   }
+}
+
+function readable(line: string): string {
+  const entry = line.startsWith('{') ? parse(line) : undefined
+  if (entry === undefined) return line
+  const { time, level, message, error, ...rest } = entry
+  const cause =
+    typeof error === 'object' && error !== null && 'message' in error ? `: ${String(error.message)}` : ''
+  const facts = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`
+  return `${String(time).slice(11, 23)} ${String(level)} ${String(message)}${cause}${facts}`
 }

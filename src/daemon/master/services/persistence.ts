@@ -224,12 +224,12 @@ export class Persistence implements Component {
     const { log, runtime, namespace, leftovers } = this.#modules
     const fileId = report.fileId as FileId
     const attempt = this.#underWay.get(fileId)
+    const written = this.#pathOf(report.target)
     if (attempt?.taskId !== report.taskId) {
-      const { fingerprint, target } = report
-      if (fingerprint === undefined || target === undefined || namespace.inodeById(fileId) !== undefined)
+      const { fingerprint } = report
+      if (fingerprint === undefined || written === undefined || namespace.inodeById(fileId) !== undefined)
         return
-      const mount = [...namespace.mounts()].find(({ mountId }) => mountId === target.mountId)
-      if (mount !== undefined) await leftovers.discard(joinPath(mount.path, target.path), fingerprint)
+      await leftovers.discard(written, fingerprint)
       return
     }
     if (report.fingerprint === undefined) {
@@ -240,7 +240,7 @@ export class Persistence implements Component {
       return
     }
     try {
-      await this.#book(fileId, attempt, report.fingerprint)
+      await this.#book(fileId, written ?? attempt.path, report.fingerprint)
       this.#retries.delete(fileId)
       this.#done.add()
     } catch (error) {
@@ -255,16 +255,23 @@ export class Persistence implements Component {
   }
 
   /** The bytes are in the store under the path of the dispatch: follow what happened to the file meanwhile. */
-  async #book(fileId: FileId, attempt: Attempt, fingerprint: string): Promise<void> {
+  async #book(fileId: FileId, written: string, fingerprint: string): Promise<void> {
     const { namespace, locks, leftovers } = this.#modules
-    const where = await locks.exclusive([attempt.path], async () => {
+    const where = await locks.exclusive([written], async () => {
       const now = namespace.inodeById(fileId)
-      if (now?.path === attempt.path) await namespace.persisted(fileId, fingerprint)
+      if (now?.path === written) await namespace.persisted(fileId, fingerprint)
       return now?.path
     })
-    if (where === undefined) await leftovers.discard(attempt.path, fingerprint)
-    else if (where !== attempt.path)
-      await this.follow(fileId, attempt.path, fingerprint, (moved) => namespace.persisted(fileId, moved))
+    if (where === undefined) await leftovers.discard(written, fingerprint)
+    else if (where !== written)
+      await this.follow(fileId, written, fingerprint, (moved) => namespace.persisted(fileId, moved))
+  }
+
+  /** Namespace path of what a worker names; undefined for a mount that has gone. */
+  #pathOf(target: { readonly mountId: number; readonly path: string } | undefined): string | undefined {
+    if (target === undefined) return undefined
+    const mount = [...this.#modules.namespace.mounts()].find(({ mountId }) => mountId === target.mountId)
+    return mount === undefined ? undefined : joinPath(mount.path, target.path)
   }
 
   /**

@@ -127,15 +127,16 @@ export class Tasks {
       metrics.taskFailures.add()
       log.warn('task failed', { kind: command.kind, taskId: command.taskId, fileId: command.fileId, error })
     }
-    await this.#report(task, outcome, signal)
+    await this.#report(task, command.target, outcome, signal)
     if (command.kind === 'PERSIST') this.#persists.delete(command.fileId ?? 0)
   }
 
-  async #report(task: Task, outcome: Outcome, signal: AbortSignal): Promise<void> {
+  /** @param target where the task wrote to, which the latest command may name otherwise */
+  async #report(task: Task, target: Command['target'], outcome: Outcome, signal: AbortSignal): Promise<void> {
     const { master, session, runtime, log } = this.#modules
     while (!signal.aborted) {
       try {
-        const { taskId, fileId = 0, target } = task.command
+        const { taskId, fileId = 0 } = task.command
         const written = target === undefined ? {} : { target }
         await master.taskDone({ session: session(), taskId, fileId, ...outcome, ...written }, { signal })
         return
