@@ -6,16 +6,9 @@
  * session until their deadline and are sent again; everything else fails with UNAVAILABLE.
  */
 import { AlluxioError, type Cancel, isAlluxioError, type Log, type Runtime } from '../core/index.ts'
-import {
-  type CalledMethod,
-  type CallRunner,
-  type ClientCall,
-  DownloadCall,
-  UnaryCall,
-  UploadCall,
-} from './client-call.ts'
+import { type ClientCall, DownloadCall, UnaryCall, UploadCall } from './client-call.ts'
 import * as wire from './codec.ts'
-import type { CallOptions, Client, Contract } from './contract.ts'
+import type { Client, Contract } from './contract.ts'
 import { decodeError } from './error-body.ts'
 import {
   type ClientHello,
@@ -26,8 +19,8 @@ import {
   versionOf,
 } from './hello.ts'
 import { Reader } from './message-pack.ts'
-import { codecOf } from './schema-codec.ts'
 import type { Connection, Transport } from './transport/transport.ts'
+import { type CallStarter, typedClient } from './typed-client.ts'
 import { Wheel } from './wheel.ts'
 
 export interface RpcConnectionOptions {
@@ -65,7 +58,7 @@ const SLAB_BYTES = 64 * 1024
 /** Milliseconds before a server that had no room is asked again. */
 const REFUSED_RETRY_MS = 500
 
-export class RpcConnection implements CallRunner {
+export class RpcConnection implements CallStarter {
   readonly windowBytes: number
   readonly #options: Required<RpcConnectionOptions>
   readonly #runtime: Runtime
@@ -132,7 +125,7 @@ export class RpcConnection implements CallRunner {
   client<C extends Contract>(contract: C): Client<C> {
     let client = this.#clients.get(contract)
     if (client === undefined) {
-      client = this.#makeClient(contract)
+      client = typedClient(contract, this)
       this.#clients.set(contract, client)
       this.#contracts.set(contract.id, versionOf(contract))
       if (this.#up) this.#hello()
@@ -156,46 +149,7 @@ export class RpcConnection implements CallRunner {
     await this.#transport.close()
   }
 
-  #makeClient(contract: Contract): Record<string, unknown> {
-    const client: Record<string, unknown> = Object.create(null)
-    for (const [key, method] of Object.entries(contract.methods)) {
-      const name = `${contract.name}.${key}`
-      const called: CalledMethod = {
-        name,
-        contractId: contract.id,
-        method,
-        request: codecOf(method.request, `${name} request`),
-        response: method.kind === 'download' ? undefined : codecOf(method.response, `${name} response`),
-        item: method.kind === 'unary' ? undefined : codecOf(method.item, `${name} item`),
-      }
-      client[key] = this.#caller(called)
-    }
-    return client
-  }
-
-  #caller(method: CalledMethod): (request: unknown, options?: CallOptions) => unknown {
-    switch (method.method.kind) {
-      case 'unary':
-        return (request, options) =>
-          new Promise((resolve, reject) => {
-            this.#start(new UnaryCall(this, method, request, options, resolve, reject))
-          })
-      case 'download':
-        return (request, options) => {
-          const call = new DownloadCall(this, method, request, options)
-          this.#start(call)
-          return call
-        }
-      case 'upload':
-        return (request, options) => {
-          const call = new UploadCall(this, method, request, options)
-          this.#start(call)
-          return call
-        }
-    }
-  }
-
-  #start(call: ClientCall): void {
+  start(call: ClientCall): void {
     if (!call.watch()) return
     if (this.#closed || this.#refusal !== undefined) {
       call.done = true

@@ -18,6 +18,8 @@ export class ServerPeer {
   /** Messages that came in this session. */
   received = 0
   lastHeardMs: number
+  /** Forgotten: nothing is sent to it any more. */
+  gone = false
   /** Whether it stands in the server's list of peers to flush. */
   queued = false
   /** Bytes sent and not yet acknowledged: what may still wait in a socket. */

@@ -4,20 +4,16 @@
  */
 import {
   AlluxioError,
-  AssertionFailure,
   type Cancel,
-  type Counter,
-  errorCode,
   every,
-  type Family,
   isAlluxioError,
   type Log,
-  Metrics,
+  type Metrics,
   type Runtime,
   sleep,
 } from '../core/index.ts'
 import * as wire from './codec.ts'
-import { type Contract, type DownloadItem, type Handlers, WithPayload } from './contract.ts'
+import type { Contract, DownloadItem, Handlers } from './contract.ts'
 import { encodeError } from './error-body.ts'
 import {
   type ClientHello,
@@ -29,8 +25,10 @@ import {
   versionOf,
 } from './hello.ts'
 import { Reader } from './message-pack.ts'
+import { Replies } from './replies.ts'
 import { codecOf } from './schema-codec.ts'
-import { type CallOwner, DownloadCall, type ServedMethod, ServerCall, UploadCall } from './server-call.ts'
+import { DownloadCall, type ServedMethod, ServerCall, UploadCall } from './server-call.ts'
+import { ServerMetrics } from './server-metrics.ts'
 import { ServerPeer } from './server-peer.ts'
 import type { Listener, Transport } from './transport/transport.ts'
 import { Wheel } from './wheel.ts'
@@ -63,7 +61,7 @@ export interface RpcServerModules {
 
 const UNKNOWN_PEER = { id: '', user: '', host: '', clientId: '' } as const
 
-export class RpcServer implements CallOwner {
+export class RpcServer {
   readonly #options: Required<Omit<RpcServerOptions, 'onFatal'>>
   readonly #onFatal: (error: unknown) => void
   readonly #runtime: Runtime
@@ -75,11 +73,11 @@ export class RpcServer implements CallOwner {
   readonly #inbox: wire.Inbox
   readonly #reader = new Reader()
   readonly #serverId: string
-  readonly #meters: Meters
+  readonly #metrics: ServerMetrics
+  readonly #replies: Replies
   #listener: Listener | undefined
-  #dirty: ServerPeer[] = []
-  #scheduled = false
   #draining = false
+  #closed: Promise<void> | undefined
   #stopSweep: Cancel = () => {}
 
   constructor(options: RpcServerOptions, modules: RpcServerModules) {
@@ -104,7 +102,15 @@ export class RpcServer implements CallOwner {
     this.#wheel = new Wheel({}, modules)
     this.#inbox = new wire.Inbox(this.#options.limits)
     this.#serverId = Buffer.from(modules.runtime.randomBytes(new Uint8Array(8))).toString('hex')
-    this.#meters = new Meters(this.#options.name, modules.metrics, () => this.#peers.size)
+    this.#metrics = new ServerMetrics(this.#options.name, modules.metrics, () => this.#peers.size)
+    this.#replies = new Replies(this.#options.limits, {
+      runtime: modules.runtime,
+      log: modules.log,
+      metrics: this.#metrics,
+      wheel: this.#wheel,
+      send: (peer, frames, sent) => this.#listener?.send(peer, frames, sent),
+      onFatal: this.#onFatal,
+    })
   }
 
   /** Serves a contract. Before `listen`. @throws INVALID_ARGUMENT when a handler is missing. */
@@ -124,7 +130,7 @@ export class RpcServer implements CallOwner {
         response: method.kind === 'download' ? undefined : codecOf(method.response, `${name} response`),
         item: method.kind === 'unary' ? undefined : codecOf(method.item, `${name} item`),
         handler: handler.bind(handlers) as ServedMethod['handler'],
-        ...this.#meters.of(name),
+        ...this.#metrics.of(name),
       })
     }
   }
@@ -147,8 +153,12 @@ export class RpcServer implements CallOwner {
   }
 
   /** Refuses new calls, waits for the running ones at most `drainMs`, tells the clients, and stops listening. */
-  async close(): Promise<void> {
-    if (this.#draining) return
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     this.#draining = true
     this.#stopSweep()
     for (let waited = 0; waited < this.#options.drainMs && this.#waitsForCalls(); waited += 20) {
@@ -157,11 +167,12 @@ export class RpcServer implements CallOwner {
     const reason = new AlluxioError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTTING_DOWN' })
     for (const peer of [...this.#peers.values()]) {
       for (const call of [...peer.calls.values()]) {
-        if (!call.done) this.#sendError(call, reason)
+        if (!call.done) this.#replies.sendError(call, reason)
         call.abort(reason)
       }
       peer.outbox.signal(wire.GOODBYE, 0, 0)
-      this.#flush(peer)
+      this.#replies.flush(peer)
+      peer.gone = true
     }
     this.#peers.clear()
     this.#wheel.stop()
@@ -194,14 +205,14 @@ export class RpcServer implements CallOwner {
         } else this.#dispatch(peer)
         if (peer === undefined) return
       }
-      if (peer !== undefined && !peer.outbox.empty && peer.calls.size === 0) this.#flush(peer)
+      if (peer !== undefined && !peer.outbox.empty && peer.calls.size === 0) this.#replies.flush(peer)
     } catch (error) {
       if (!isAlluxioError(error)) {
         this.#onFatal(error)
         return
       }
       // Not one of ours, or one of ours gone mad: either way nothing that it says can be answered.
-      this.#meters.malformed.add()
+      this.#metrics.malformed.add()
       this.#log.debug('a message was refused', { peer: peerId, error })
     } finally {
       inbox.close()
@@ -243,7 +254,7 @@ export class RpcServer implements CallOwner {
         undefined,
         wire.MESSAGE_LIMITS,
       )
-      this.#soon(peer!)
+      this.#replies.soon(peer!)
       return peer
     } catch (error) {
       this.#log.warn('a client was refused', { peer: peerId, error })
@@ -307,7 +318,7 @@ export class RpcServer implements CallOwner {
         return
       case wire.PING:
         peer.outbox.signal(wire.PONG, 0, 0)
-        this.#soon(peer)
+        this.#replies.soon(peer)
         return
       case wire.GOODBYE:
         this.#forget(peer, 'the client said goodbye')
@@ -342,7 +353,7 @@ export class RpcServer implements CallOwner {
       request = method.request.decode(inbox.body(this.#reader))
       method.request.check(request)
     } catch (error) {
-      this.#refuse(peer, inbox.callId, error, method?.name)
+      this.#replies.refuse(peer, inbox.callId, error, method?.name)
       return
     }
     this.#run(peer, method, request, inbox.callId, inbox.payload, inbox.deadlineMs, inbox.credit, startedMs)
@@ -360,43 +371,51 @@ export class RpcServer implements CallOwner {
   ): void {
     method.calls.add()
     if (method.method.kind === 'unary') {
-      const call = new ServerCall(this, peer, method, callId, startedMs, payload)
+      const call = new ServerCall(this.#replies, peer, method, callId, startedMs, payload)
       let result: unknown
       try {
         result = method.handler(request, call)
       } catch (error) {
-        this.fail(call, error)
+        this.#replies.fail(call, error)
         return
       }
       if (!isPromise(result)) {
-        this.reply(call, result)
+        this.#replies.reply(call, result)
         return
       }
       this.#open(call, deadlineMs)
       result.then(
-        (value) => this.reply(call, value),
-        (error) => this.fail(call, error),
+        (value) => this.#replies.reply(call, value),
+        (error) => this.#replies.fail(call, error),
       )
     } else if (method.method.kind === 'download') {
-      const call = new DownloadCall(this, peer, method, callId, startedMs, payload)
+      const call = new DownloadCall(this.#replies, peer, method, callId, startedMs, payload)
       this.#open(call, 0)
       let items: AsyncIterable<DownloadItem<unknown>>
       try {
         items = method.handler(request, call) as AsyncIterable<DownloadItem<unknown>>
       } catch (error) {
-        this.fail(call, error)
+        this.#replies.fail(call, error)
         return
       }
       void call.run(items, credit, deadlineMs)
     } else {
-      const call = new UploadCall(this, peer, method, callId, startedMs, payload, this.#options.windowBytes)
+      const call = new UploadCall(
+        this.#replies,
+        peer,
+        method,
+        callId,
+        startedMs,
+        payload,
+        this.#options.windowBytes,
+      )
       this.#open(call, 0)
       // The handler is called within a promise chain, so that a throw before its first await is a rejection too.
       Promise.resolve()
         .then(() => method.handler(request, call, call))
         .then(
-          (value) => this.reply(call, value),
-          (error) => this.fail(call, error),
+          (value) => this.#replies.reply(call, value),
+          (error) => this.#replies.fail(call, error),
         )
     }
   }
@@ -426,7 +445,7 @@ export class RpcServer implements CallOwner {
       call.push(inbox.payload === undefined ? { item } : { item, payload: inbox.payload }, inbox.bodyBytes)
     } catch (error) {
       const reason = error as AlluxioError
-      this.#sendError(call, reason)
+      this.#replies.sendError(call, reason)
       call.abort(reason)
     }
   }
@@ -438,158 +457,9 @@ export class RpcServer implements CallOwner {
     if (call instanceof DownloadCall) peer.calls.delete(call.id)
   }
 
-  reply(call: ServerCall, result: unknown): void {
-    const peer = call.connection
-    const withPayload = result instanceof WithPayload
-    if (!this.#settle(call)) {
-      if (withPayload) result.release?.()
-      return
-    }
-    const { method } = call
-    const payload = withPayload ? result.payload : undefined
-    const response = withPayload ? result.response : result
-    try {
-      peer.outbox.add(
-        wire.REPLY,
-        0,
-        method.contractId,
-        method.method.id,
-        call.id,
-        0,
-        0,
-        method.response?.encode,
-        response,
-        payload,
-        this.#options.limits,
-      )
-    } catch (error) {
-      if (withPayload) result.release?.()
-      this.#refuse(peer, call.id, badResponse(error, method.name), method.name)
-      return
-    }
-    if (withPayload && result.release !== undefined) peer.onReleased(result.release)
-    this.#soon(peer)
-  }
-
-  fail(call: ServerCall, error: unknown): void {
-    if (error instanceof AssertionFailure) {
-      this.#onFatal(error)
-      return
-    }
-    if (this.#settle(call)) this.#sendError(call, error)
-  }
-
-  item(call: DownloadCall, item: DownloadItem<unknown>): void {
-    const peer = call.connection
-    const { method } = call
-    const before = peer.outbox.bytes
-    try {
-      peer.outbox.add(
-        wire.ITEM,
-        0,
-        method.contractId,
-        method.method.id,
-        call.id,
-        0,
-        0,
-        method.item!.encode,
-        item.item,
-        item.payload,
-        this.#options.limits,
-      )
-    } catch (error) {
-      item.release?.()
-      call.close()
-      throw badResponse(error, method.name)
-    }
-    if (item.release !== undefined) peer.onReleased(item.release)
-    call.spend(peer.outbox.bytes - before)
-    this.#soon(peer)
-  }
-
-  credit(call: UploadCall, bytes: number): void {
-    call.connection.outbox.signal(wire.CREDIT, call.id, bytes)
-    this.#soon(call.connection)
-  }
-
-  arm(call: ServerCall, ms: number): void {
-    this.#wheel.set(call, ms)
-  }
-
-  disarm(call: ServerCall): void {
-    this.#wheel.clear(call)
-  }
-
-  /** Ends the bookkeeping of a call; false when nobody waits for its outcome any more. */
-  #settle(call: ServerCall): boolean {
-    const peer = call.connection
-    if (peer.calls.get(call.id) === call) peer.calls.delete(call.id)
-    if (call.done) return false
-    call.done = true
-    this.#wheel.clear(call)
-    call.method.seconds.observe((this.#runtime.monotonic() - call.startedMs) / 1000)
-    return true
-  }
-
-  #sendError(call: ServerCall, error: unknown): void {
-    this.#refuse(call.connection, call.id, error, call.method.name)
-  }
-
-  #refuse(peer: ServerPeer, callId: number, error: unknown, method: string | undefined): void {
-    const code = errorCode(error)
-    this.#meters.errors.with({ method: method ?? 'unknown', code }).add()
-    if (code === 'INTERNAL')
-      this.#log.error('a call failed by a fault of ours', { method, user: peer.peer.user, error })
-    else this.#log.debug('a call failed', { method, code })
-    peer.outbox.add(
-      wire.REPLY,
-      wire.FLAG_ERROR,
-      0,
-      0,
-      callId,
-      0,
-      0,
-      encodeError,
-      error,
-      undefined,
-      wire.MESSAGE_LIMITS,
-    )
-    this.#soon(peer)
-  }
-
-  /** Sends what is queued for a peer at the end of the turn, or at once when it is long. */
-  #soon(peer: ServerPeer): void {
-    if (peer.outbox.full) {
-      this.#flush(peer)
-      return
-    }
-    if (peer.queued) return
-    peer.queued = true
-    this.#dirty.push(peer)
-    if (this.#scheduled) return
-    this.#scheduled = true
-    this.#runtime.defer(() => this.#flushAll())
-  }
-
-  #flushAll(): void {
-    this.#scheduled = false
-    const dirty = this.#dirty
-    this.#dirty = []
-    for (const peer of dirty) {
-      peer.queued = false
-      this.#flush(peer)
-    }
-  }
-
-  #flush(peer: ServerPeer): void {
-    if (peer.outbox.empty) return
-    const { frames, sent } = peer.take()
-    if (this.#peers.get(peer.peer.id) === peer) this.#listener?.send(peer.peer.id, frames, sent)
-    else sent?.()
-  }
-
   #forget(peer: ServerPeer, why: string): void {
     this.#peers.delete(peer.peer.id)
+    peer.gone = true
     peer.abortAll(new AlluxioError('CANCELLED', `${why}: ${peer.peer.clientId} on ${peer.peer.host}`))
   }
 
@@ -603,41 +473,6 @@ export class RpcServer implements CallOwner {
   }
 }
 
-/** The metrics of a server; without a registry they count for nobody. */
-class Meters {
-  readonly malformed: Counter
-  readonly errors: Family<Counter>
-  readonly #calls
-  readonly #seconds
-
-  constructor(daemon: string, metrics: Metrics | undefined, peers: () => number) {
-    const registry = metrics ?? new Metrics()
-    this.#calls = registry.counters(`alluxio_${daemon}_rpc_calls_total`, 'Calls that came, by method.')
-    this.#seconds = registry.histograms(
-      `alluxio_${daemon}_rpc_call_seconds`,
-      'From the arrival of a call to its reply.',
-    )
-    this.errors = registry.counters(
-      `alluxio_${daemon}_rpc_errors_total`,
-      'Calls that failed, by method and code.',
-    )
-    this.malformed = registry.counter(
-      `alluxio_${daemon}_rpc_malformed_messages_total`,
-      'Messages that were not of this protocol.',
-    )
-    registry.observe(`alluxio_${daemon}_rpc_clients`, 'Clients with a session.', () => [[{}, peers()]])
-  }
-
-  of(method: string) {
-    return { calls: this.#calls.with({ method }), seconds: this.#seconds.with({ method }) }
-  }
-}
-
 function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
-}
-
-function badResponse(error: unknown, method: string): AlluxioError {
-  const message = error instanceof Error ? error.message : String(error)
-  return new AlluxioError('INTERNAL', `${method} answered what cannot be sent: ${message}`, { cause: error })
 }
