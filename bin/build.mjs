@@ -159,6 +159,7 @@ async function locked(run) {
       writeFileSync(lock, String(process.pid), { flag: 'wx' })
       break
     } catch (error) {
+      if (error.code === 'EACCES' || error.code === 'EROFS') return unwritable()
       if (error.code !== 'EEXIST') throw error
       if (!isAlive(Number(readFileSync(lock, 'utf8').trim() || process.pid))) rmSync(lock, { force: true })
       else await new Promise((resolve) => setTimeout(resolve, 50))
@@ -169,6 +170,14 @@ async function locked(run) {
   } finally {
     rmSync(lock, { force: true })
   }
+}
+
+/** Somebody else's installation: what they built last runs, and they can bring it up to date. */
+function unwritable() {
+  console.log(
+    `alluxio: the sources are newer than the build, and you may not write ${dist}: its owner can run bin/alluxio version`,
+  )
+  if (!existsSync(join(dist, 'alluxio.cjs'))) process.exitCode = 1
 }
 
 function isAlive(pid) {

@@ -1,7 +1,7 @@
 import { isatty } from 'node:tty'
 import { AlluxioError } from '../../core/index.ts'
 import { DATA } from '../../core/options/index.ts'
-import { format, whatFormatDeletes } from '../../daemon/launch/index.ts'
+import { format, refuseUnderDaemons, whatFormatDeletes } from '../../daemon/launch/index.ts'
 import { AlluxioCommand, Flags } from '../command.ts'
 import { ask } from './question.ts'
 
@@ -27,6 +27,7 @@ export class FormatCommand extends AlluxioCommand {
       )
       return
     }
+    refuseUnderDaemons(this.configuration)
     if (doomed.length > 0 && !flags.yes) await this.#confirm(doomed)
     format(this.configuration)
     this.output.emit(

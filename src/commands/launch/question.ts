@@ -8,8 +8,8 @@ export function ask({ talk }: Pick<Invocation, 'talk'>, question: string): Promi
   const lines = createInterface({ input: process.stdin, terminal: false })
   return new Promise((resolve) => {
     lines.once('line', (line) => {
-      lines.close()
       resolve(line.trim())
+      lines.close()
     })
     lines.once('close', () => resolve(''))
   })

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import type { Config } from '../../core/config/index.ts'
 import { AlluxioError, formatBytes, sleep, systemRuntime } from '../../core/index.ts'
 import { DATA, MASTER_METASTORE_DIR, WORKER_RPC_PORT } from '../../core/options/index.ts'
-import { type DaemonName, daemonFacts, format, startDaemon } from '../../daemon/launch/index.ts'
+import { type DaemonName, daemonFacts, format, loggedBy, startDaemon } from '../../daemon/launch/index.ts'
 import { AlluxioCommand, Flags } from '../command.ts'
 import { daemonsOf, launchModules, TARGET } from './words.ts'
 
@@ -65,12 +65,20 @@ export async function startDaemons(
   for (const name of daemons) {
     const { rpc, web, logFile } = daemonFacts(config, name)
     const { pid, started } = await startDaemon(config, { name, deadlineMs, signal }, launchModules())
+    const memory = started && name === 'worker' ? memoryRemarks(logFile, pid) : []
     const space = name === 'worker' ? await registered(config, options) : ''
-    report(
-      { daemon: name, pid, started, rpcPort: rpc.port, webPort: web.port, logFile },
-      `The ${name} ${started ? 'serves' : 'was already running'}: pid ${pid}, port ${rpc.port}, http://${web.host}:${web.port}${space}`,
-    )
+    const facts = { daemon: name, pid, started, rpcPort: rpc.port, webPort: web.port, logFile }
+    const state = started ? 'serves' : 'was already running'
+    const where = `pid ${pid}, port ${rpc.port}, http://${web.host}:${web.port}${space}`
+    report({ ...facts, remarks: memory }, [`The ${name} ${state}: ${where}`, ...memory].join('\n'))
   }
+}
+
+/** What stands between the memory tier and huge pages, with the line for /etc/fstab, unless the operator wants it so. */
+function memoryRemarks(logFile: string, pid: number): string[] {
+  return loggedBy(logFile, pid, 'ramdisk')
+    .filter(({ hugePages, remark }) => hugePages !== true && !String(remark).includes('NoMount'))
+    .map(({ remark }) => String(remark))
 }
 
 /** Waits until the master knows the worker; its capacity in words. */
