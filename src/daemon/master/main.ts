@@ -111,7 +111,10 @@ async function serve(
       runtime,
       log,
       metrics,
-      busy: (path) => persistence.isUnderWay(path) || leftovers.isExpected(path),
+      busy: (path, directory) =>
+        directory
+          ? persistence.isUnderWayBelow(path) || leftovers.isExpectedBelow(path)
+          : persistence.isUnderWay(path) || leftovers.isExpected(path),
     },
   )
   const reads = new FsReads({ namespace, blocks, loader, workers, callers, runtime })

@@ -2,7 +2,7 @@
  * Takes out of an under-store what a write left there that no file of the namespace stands for: the file was deleted or
  * replaced while its bytes were on their way. An object is known by its fingerprint, so what others put in its place stays.
  */
-import { isAlluxioError, type Log, parentPath, type Runtime } from '../../../core/index.ts'
+import { isAlluxioError, isWithin, type Log, parentPath, type Runtime } from '../../../core/index.ts'
 import type { Namespace } from '../../../namespace/index.ts'
 import type { UnderStore } from '../../../ufs/index.ts'
 import type { UnderStores } from '../../under-stores.ts'
@@ -46,6 +46,13 @@ export class Leftovers {
     if (expected === undefined) return false
     if (expected.untilMs > this.#modules.runtime.monotonic()) return true
     this.#expected.delete(path)
+    return false
+  }
+
+  /** The same for a directory, which may be there only because of what is written below it. */
+  isExpectedBelow(path: string): boolean {
+    for (const target of this.#expected.keys())
+      if (isWithin(target, path) && this.isExpected(target)) return true
     return false
   }
 

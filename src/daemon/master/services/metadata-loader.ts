@@ -37,7 +37,7 @@ export interface MetadataLoaderModules {
   readonly log: Log
   readonly metrics: Metrics
   /** Whether bytes of this cluster are on their way to a path: what the store has there is no file of others. */
-  readonly busy: (path: string) => boolean
+  readonly busy: (path: string, directory: boolean) => boolean
   readonly locks: PathLocks
 }
 
@@ -79,7 +79,7 @@ export class MetadataLoader {
   find(path: string, forWrite = false): false | Promise<boolean> {
     const known = this.#deepestKnown(path)
     if (known === undefined || known.path === path || !isInStore(known)) return false
-    if (this.#modules.busy(path)) return false
+    if (this.#modules.busy(path, false)) return false
     if (isLoaded(known) && (forWrite || this.#isAbsent(path))) return false
     return this.#once('find', path, (mark) => this.#find(path, mark))
   }
@@ -286,9 +286,9 @@ export class MetadataLoader {
     const { blockSizeBytes } = this.#options
     if (coverage === 'all') this.#checkUndisturbed(path, mark)
     else for (const { name } of entries) this.#checkUndisturbed(joinPath(path, name), mark)
-    const settled = entries.filter(({ name }) => {
+    const settled = entries.filter(({ name, directory }) => {
       const child = joinPath(path, name)
-      return !busy(child) || namespace.inode(child) !== undefined
+      return !busy(child, directory) || namespace.inode(child) !== undefined
     })
     await namespace.load({ path, entries: settled, blockSizeBytes, coverage, listedMs })
   }

@@ -14,6 +14,7 @@ import {
   every,
   type FileId,
   isAlluxioError,
+  isWithin,
   joinPath,
   type Log,
   type Metrics,
@@ -211,6 +212,12 @@ export class Persistence implements Component {
   /** Whether bytes are on their way to this path: what the store has there is not to be taken for a file yet. */
   isUnderWay(path: string): boolean {
     return this.#pathsUnderWay.has(path)
+  }
+
+  /** The same for a directory, which may be there only because of what is on its way below it. */
+  isUnderWayBelow(path: string): boolean {
+    for (const target of this.#pathsUnderWay) if (isWithin(target, path)) return true
+    return false
   }
 
   /** A worker's report. An attempt that was given up has left an object, which goes if its file has gone. */

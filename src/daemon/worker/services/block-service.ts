@@ -1,7 +1,7 @@
 /** What clients and other workers ask of this worker: the WorkerBlock contract over the block store. */
 import { AlluxioError, type BlockId, fileOfBlock } from '../../../core/index.ts'
-import { type Call, type Handlers, type Infer, type Item, WithPayload } from '../../../rpc/contract.ts'
-import type { TierUsage, WorkerBlock } from '../../../rpc/contracts/index.ts'
+import type { TierUsage, WorkerBlock } from '../../../rpc/index.ts'
+import { type Call, type Handlers, type Infer, type Item, WithPayload } from '../../../rpc/index.ts'
 import type { BlockBytes, BlockStore, ReadRequest, TierUse } from '../../../store/index.ts'
 import type { MountTable } from './mount-table.ts'
 import { rangesOf, type Source } from './source.ts'

@@ -12,8 +12,7 @@ import {
   type Runtime,
   sleep,
 } from '../../../core/index.ts'
-import type { Client } from '../../../rpc/contract.ts'
-import type { MasterBlock } from '../../../rpc/contracts/index.ts'
+import type { Client, MasterBlock } from '../../../rpc/index.ts'
 import type { BlockStore } from '../../../store/index.ts'
 import type { WorkerIdentity } from '../identity.ts'
 import { BlockReport, decodeIds, encodePlaces } from './block-report.ts'

@@ -3,8 +3,7 @@
  * changed; a mount that is not known here is asked for once more before a read fails.
  */
 import { AlluxioError, type Log } from '../../../core/index.ts'
-import type { Infer } from '../../../rpc/contract.ts'
-import type { MountInfo } from '../../../rpc/contracts/index.ts'
+import type { Infer, MountInfo } from '../../../rpc/index.ts'
 import type { UnderStore } from '../../../ufs/store.ts'
 import type { UnderStores } from '../../under-stores.ts'
 

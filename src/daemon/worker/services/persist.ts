@@ -10,8 +10,7 @@ import {
   type Log,
   toAlluxioError,
 } from '../../../core/index.ts'
-import type { Client, Infer } from '../../../rpc/contract.ts'
-import type { BlockInfo, MasterBlock, WorkerAddress, WorkerBlock } from '../../../rpc/contracts/index.ts'
+import type { BlockInfo, Client, Infer, MasterBlock, WorkerAddress, WorkerBlock } from '../../../rpc/index.ts'
 import type { BlockStore } from '../../../store/index.ts'
 import type { UnderStore } from '../../../ufs/store.ts'
 import type { MountTable } from './mount-table.ts'

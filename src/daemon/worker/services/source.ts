@@ -1,6 +1,5 @@
 /** Where a miss gets its bytes: ranges of the file in its under-store, as the block store asks for them. */
-import type { Infer } from '../../../rpc/contract.ts'
-import type { UfsSource } from '../../../rpc/contracts/index.ts'
+import type { Infer, UfsSource } from '../../../rpc/index.ts'
 import type { BlockFetch } from '../../../store/index.ts'
 import type { MountTable } from './mount-table.ts'
 

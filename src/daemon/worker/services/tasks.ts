@@ -9,8 +9,7 @@ import {
   sleep,
   toAlluxioError,
 } from '../../../core/index.ts'
-import type { Client } from '../../../rpc/contract.ts'
-import type { MasterBlock } from '../../../rpc/contracts/index.ts'
+import type { Client, MasterBlock } from '../../../rpc/index.ts'
 import { decodeIds } from './block-report.ts'
 import { type Command, type PersistModules, persistFile } from './persist.ts'
 import { rangesOf } from './source.ts'

@@ -4,8 +4,7 @@
  * the cache may be smaller than the file.
  */
 import { AlluxioError, type BlockId, type FileId, type Log } from '../../../core/index.ts'
-import type { Infer, Item } from '../../../rpc/contract.ts'
-import type { WorkerBlock } from '../../../rpc/contracts/index.ts'
+import type { Infer, Item, WorkerBlock } from '../../../rpc/index.ts'
 import type { BlockBytes, BlockStore } from '../../../store/index.ts'
 import type { UfsStatus, UfsWriter } from '../../../ufs/store.ts'
 import type { MountTable } from './mount-table.ts'
