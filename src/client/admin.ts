@@ -1,6 +1,5 @@
 /** The cluster's state as operators ask for it. */
-import type { Client } from '../rpc/contract.ts'
-import type { MasterAdmin } from '../rpc/contracts/index.ts'
+import type { Client, MasterAdmin } from '../rpc/index.ts'
 import type { Admin } from './types.ts'
 
 export function adminOf(master: Client<typeof MasterAdmin>): Admin {

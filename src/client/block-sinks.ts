@@ -11,8 +11,7 @@ import {
   type Log,
   type Runtime,
 } from '../core/index.ts'
-import type { Client, UploadStream } from '../rpc/contract.ts'
-import type { WorkerBlock } from '../rpc/contracts/index.ts'
+import type { Client, UploadStream, WorkerBlock } from '../rpc/index.ts'
 import type { TierFiles } from './tier-files.ts'
 import type { KnownWorker } from './workers.ts'
 

@@ -324,7 +324,7 @@ export class BlockFileReader implements FileReader {
   /** The file is bad or gone: the block is read through workers, who find that out for themselves. */
   #dropLocal(block: FileBlock, error: unknown): void {
     if (!isAlluxioError(error)) throw error
-    block.local?.close()
+    block.local?.close(true)
     block.local = undefined
     block.localTried = true
     block.throughBytes = 0

@@ -1,8 +1,7 @@
 /** The file system as programs hold it: metadata calls to the master, readers and writers over workers. */
 import { AlluxioError, canonicalPath, isAlluxioError, type Log, type Runtime } from '../core/index.ts'
 import type { LocationPolicy, ReadType, WriteType } from '../core/options/index.ts'
-import type { Client, Infer } from '../rpc/contract.ts'
-import type { MasterFs } from '../rpc/contracts/index.ts'
+import type { Client, Infer, MasterFs } from '../rpc/index.ts'
 import { BlockReads } from './block-reads.ts'
 import { BlockFileReader } from './file-reader.ts'
 import { statusOfEntry } from './file-status.ts'

@@ -7,8 +7,7 @@ import {
   FLAG_COMPLETED,
   writeEntry,
 } from '../core/index.ts'
-import type { Client } from '../rpc/contract.ts'
-import type { MasterFs } from '../rpc/contracts/index.ts'
+import type { Client, MasterFs } from '../rpc/index.ts'
 import { statusOfEntry } from './file-status.ts'
 import { listEntries } from './listing.ts'
 

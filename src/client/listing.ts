@@ -1,7 +1,6 @@
 /** Listings as async iterators: the next page is asked for while the caller works on this one. */
 import { AlluxioError, isAlluxioError } from '../core/index.ts'
-import type { Client } from '../rpc/contract.ts'
-import type { MasterFs } from '../rpc/contracts/index.ts'
+import type { Client, MasterFs } from '../rpc/index.ts'
 import { statusesOfPage } from './file-status.ts'
 import type { FileStatus, ListOptions } from './types.ts'
 

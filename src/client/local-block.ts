@@ -10,21 +10,34 @@ const READS_BEFORE_MAP = 64
 /** Longest copying read that is served from the map; pread moves longer ones as fast, and without faults. */
 const MAPPED_READ_BYTES = 64 * 1024
 
+/** One open tier file for all readers of this client: its pages are mapped, faulted in and verified once, not once a reader. */
+interface SharedFile {
+  readonly handle: BlockHandle
+  readonly tier: string
+  readers: number
+  /** Copying reads so far. */
+  reads: number
+}
+
 export class LocalBlock {
   readonly tier: string
   readonly tally: ReadTally
+  readonly #file: SharedFile
   readonly #handle: BlockHandle
-  #reads = 0
+  readonly #release: (damaged: boolean) => void
+  #closed = false
 
-  constructor(handle: BlockHandle, tier: string, tally: ReadTally) {
-    this.#handle = handle
-    this.tier = tier
+  constructor(file: SharedFile, tally: ReadTally, release: (damaged: boolean) => void) {
+    this.#file = file
+    this.#handle = file.handle
+    this.tier = file.tier
     this.tally = tally
+    this.#release = release
   }
 
   /** Fills `buffer` from `position` in the block; all of it must lie within. @throws DATA_LOSS at a bad page */
   readInto(position: number, buffer: Uint8Array): void {
-    if (buffer.length <= MAPPED_READ_BYTES && ++this.#reads > READS_BEFORE_MAP) {
+    if (buffer.length <= MAPPED_READ_BYTES && ++this.#file.reads > READS_BEFORE_MAP) {
       buffer.set(this.#handle.view(position, buffer.length))
     } else this.#handle.readInto(position, buffer)
     this.tally.bytes += buffer.length
@@ -41,8 +54,11 @@ export class LocalBlock {
     return this.#handle.view(position, length)
   }
 
-  close(): void {
-    this.#handle.close()
+  /** @param damaged the file failed: whoever opens the block from now on does not get this one */
+  close(damaged = false): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#release(damaged)
   }
 }
 
@@ -54,6 +70,8 @@ export interface LocalBlocksModules {
 /** Opens the tier files of sealed blocks. */
 export class LocalBlocks {
   readonly #modules: LocalBlocksModules
+  /** By path. A block's id names its content for ever, so a file that is open holds what a new one at its path would. */
+  readonly #shared = new Map<string, SharedFile>()
 
   constructor(modules: LocalBlocksModules) {
     this.#modules = modules
@@ -73,15 +91,39 @@ export class LocalBlocks {
     try {
       const { path, tier, trustSeal = false } = await worker.block.localPath({ blockId, promote })
       const { arrow, disk } = await this.#modules.tierFiles.load()
-      const handle = arrow.openBlock(disk, path, { trustSeal })
-      if (handle.length === expectedLength && handle.blockId === blockId) {
-        return new LocalBlock(handle, tier, tallyOf(tier))
+      const file = this.#join(path, blockId, expectedLength, () => ({
+        handle: arrow.openBlock(disk, path, { trustSeal }),
+        tier,
+        readers: 0,
+        reads: 0,
+      }))
+      if (file === undefined) {
+        this.#modules.log.warn('tier file holds another block', { path, blockId, expectedLength })
+        return undefined
       }
-      handle.close()
-      this.#modules.log.warn('tier file holds another block', { path, blockId, expectedLength })
+      return new LocalBlock(file, tallyOf(file.tier), (damaged) => this.#leave(path, file, damaged))
     } catch (error) {
       if (!isAlluxioError(error, 'NOT_FOUND')) this.#modules.log.debug('no short circuit', { blockId, error })
     }
     return undefined
+  }
+  #join(path: string, blockId: number, length: number, open: () => SharedFile): SharedFile | undefined {
+    const known = this.#shared.get(path)
+    // Someone may have written to it since it was opened: then its pages are verified again.
+    known?.handle.recheck()
+    const file = known ?? open()
+    if (file.handle.length !== length || file.handle.blockId !== blockId) {
+      if (file.readers === 0) file.handle.close()
+      return undefined
+    }
+    file.readers++
+    this.#shared.set(path, file)
+    return file
+  }
+
+  #leave(path: string, file: SharedFile, damaged: boolean): void {
+    file.readers--
+    if ((damaged || file.readers === 0) && this.#shared.get(path) === file) this.#shared.delete(path)
+    if (file.readers === 0) file.handle.close()
   }
 }

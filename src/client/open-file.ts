@@ -1,8 +1,7 @@
 /** What an open file knows: its metadata and, block by block, where the bytes are. */
 import { assert, blockCount, blockIdOf, blockLength, type FileId } from '../core/index.ts'
 import type { ReadType } from '../core/options/index.ts'
-import type { Client, Infer } from '../rpc/contract.ts'
-import type { BlockInfo, MasterFs, UfsSource } from '../rpc/contracts/index.ts'
+import type { BlockInfo, Client, Infer, MasterFs, UfsSource } from '../rpc/index.ts'
 import type { EntryStatus } from './file-status.ts'
 import { statusOfEntry } from './file-status.ts'
 import type { LocalBlock } from './local-block.ts'

@@ -1,7 +1,6 @@
 /** The client's own way to under-stores, for the case that no worker lives. Stores are loaded and opened on first use. */
 import { AlluxioError, type Log, type Runtime } from '../core/index.ts'
-import type { Client, Infer } from '../rpc/contract.ts'
-import type { MasterFs, MountInfo } from '../rpc/contracts/index.ts'
+import type { Client, Infer, MasterFs, MountInfo } from '../rpc/index.ts'
 import type { UnderStore } from '../ufs/store.ts'
 import type { Source } from './open-file.ts'
 

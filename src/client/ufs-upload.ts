@@ -1,7 +1,6 @@
 /** The upload of one file to its under-store, which a worker does: bytes, or blocks that the worker holds, in order. */
 import { AlluxioError } from '../core/index.ts'
-import type { Client } from '../rpc/contract.ts'
-import type { WorkerBlock } from '../rpc/contracts/index.ts'
+import type { Client, WorkerBlock } from '../rpc/index.ts'
 import { sendCopy } from './block-sinks.ts'
 import type { EntryStatus } from './file-status.ts'
 import type { Source } from './open-file.ts'

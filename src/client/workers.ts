@@ -4,8 +4,7 @@
  */
 import { isAlluxioError, type Log, type Runtime } from '../core/index.ts'
 import type { LocationPolicy } from '../core/options/index.ts'
-import type { Client, Infer } from '../rpc/contract.ts'
-import type { MasterAdmin, WorkerAddress, WorkerBlock } from '../rpc/contracts/index.ts'
+import type { Client, Infer, MasterAdmin, WorkerAddress, WorkerBlock } from '../rpc/index.ts'
 import { isThisHost } from './hosts.ts'
 import { type Candidate, type Choice, rankingOf } from './policy.ts'
 
