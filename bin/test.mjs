@@ -62,10 +62,21 @@ function runJest(name, { paths, options }) {
   const present = paths.filter((path) => existsSync(path))
   if (present.length === 0) return
   const outputFile = join(scratch, `${name}.json`)
-  const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js']
+  const args = [
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    'node_modules/jest/bin/jest.js',
+  ]
   const { status } = spawnSync(
     node,
-    [...args, '--json', `--outputFile=${outputFile}`, '--forceExit', ...options, ...present.map((path) => `<rootDir>/${path}/`.replace('<rootDir>/', ''))],
+    [
+      ...args,
+      '--json',
+      `--outputFile=${outputFile}`,
+      '--forceExit',
+      ...options,
+      ...present.map((path) => `<rootDir>/${path}/`.replace('<rootDir>/', '')),
+    ],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   )
   if (!existsSync(outputFile)) {
