@@ -75,7 +75,7 @@ function runJest(name, { paths, options }) {
       `--outputFile=${outputFile}`,
       '--forceExit',
       ...options,
-      ...present.map((path) => `<rootDir>/${path}/`.replace('<rootDir>/', '')),
+      ...present.map((path) => `${path}/`),
     ],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   )
