@@ -230,6 +230,27 @@ describe('timeout', () => {
     expect(runtime.monotonic() - 1_000_000).toBeLessThan(4000)
   })
 
+  test('a writer that is made after its create was given up is aborted', async () => {
+    const controller = new AbortController()
+    const made = Promise.withResolvers<void>()
+    let aborted = 0
+    const { store } = await opened({
+      factories: factoryOf((inner) => ({
+        async create(path) {
+          await made.promise
+          const writer = await inner.create(path)
+          return { ...writer, abort: async () => void aborted++ }
+        },
+      })),
+    })
+    const creating = store.create('file', { signal: controller.signal })
+    controller.abort()
+    await expect(creating).rejects.toMatchObject({ code: 'CANCELLED' })
+    made.resolve()
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(aborted).toBe(1)
+  })
+
   test('a slow reader is not taken for a slow store', async () => {
     const { store, runtime } = await opened({}, short)
     await put(store, 'file', CONTENT)

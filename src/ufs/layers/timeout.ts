@@ -3,7 +3,7 @@
  * by its signal, and the caller is answered even if the store ignores it.
  */
 import { AlluxioError, type Cancel, type Runtime } from '../../core/index.ts'
-import type { UfsReadOptions, UnderStore } from '../store.ts'
+import type { UfsReadOptions, UfsWriter, UnderStore } from '../store.ts'
 import { around, type ChunkSource, iterable, writerAround } from './around.ts'
 import { cancelled } from './retry-policy.ts'
 
@@ -26,6 +26,7 @@ export function timeoutLayer(store: UnderStore, options: TimeoutOptions, runtime
         call.path,
         call.signal,
         run,
+        call.operation === 'create' ? forsake : undefined,
       ),
     read: (path, read, open) => iterable(() => new TimedRead(path, read, open, options.stallMs, runtime)),
     // A write step may retry its parts inside the store, so that only the bulk limit can judge it.
@@ -34,6 +35,11 @@ export function timeoutLayer(store: UnderStore, options: TimeoutOptions, runtime
         limited(runtime, options.bulkMs, `create (${kind})`, path, undefined, run),
       ),
   })
+}
+
+/** A writer that nobody waits for any more would keep what it has begun. */
+function forsake(writer: unknown): void {
+  void (writer as UfsWriter).abort().catch(() => {})
 }
 
 function timedOut(operation: string, path: string, ms: number): AlluxioError {
@@ -51,6 +57,8 @@ function limited<T>(
   path: string,
   signal: AbortSignal | undefined,
   run: (signal: AbortSignal) => Promise<T>,
+  /** What to do with a result that comes after the call was given up. */
+  onLate?: (value: T) => void,
 ): Promise<T> {
   if (signal?.aborted) return Promise.reject(cancelled(signal, operation, path))
   return new Promise<T>((resolve, reject) => {
@@ -66,7 +74,9 @@ function limited<T>(
       reject(cancelled(signal, operation, path))
       controller.abort(signal?.reason)
     }
+    let settled = false
     const settle = () => {
+      settled = true
       cancelTimer()
       signal?.removeEventListener('abort', onAbort)
     }
@@ -79,6 +89,7 @@ function limited<T>(
     }
     running.then(
       (value) => {
+        if (settled) return onLate?.(value)
         settle()
         resolve(value)
       },
