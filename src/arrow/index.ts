@@ -12,7 +12,6 @@ export { type BlockInspection, inspectBlock } from './inspect.ts'
 export {
   type BlockLayout,
   blockLayout,
-  MAX_BLOCK_BYTES,
   PAGE_BYTES,
   SMALL_BLOCK_BYTES,
 } from './layout.ts'

@@ -7,4 +7,3 @@
 export { type LmdbStoreModules, type LmdbStoreOptions, openLmdbStore } from './lmdb.ts'
 export { MemoryDisk, type MemoryStoreOptions, openMemoryStore } from './memory.ts'
 export type { Change, RangeOptions, RecordStore, Row, Table } from './store.ts'
-export { TABLES } from './store.ts'

@@ -9,10 +9,8 @@ export {
 } from './config.ts'
 export {
   declaredOptions,
-  enumOption,
   type Option,
   type OptionScope,
   type OptionType,
-  option,
 } from './option.ts'
 export { resolveSecret } from './reference.ts'

@@ -1,6 +1,6 @@
 import { enumOption, option } from '../config/option.ts'
 
-export const HOME = option('alluxio.home', 'path', {
+option('alluxio.home', 'path', {
   default: '.',
   scope: 'all',
   doc: 'Folder of the installation.',
