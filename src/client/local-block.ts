@@ -108,10 +108,7 @@ export class LocalBlocks {
     return undefined
   }
   #join(path: string, blockId: number, length: number, open: () => SharedFile): SharedFile | undefined {
-    const known = this.#shared.get(path)
-    // Someone may have written to it since it was opened: then its pages are verified again.
-    known?.handle.recheck()
-    const file = known ?? open()
+    const file = this.#known(path) ?? open()
     if (file.handle.length !== length || file.handle.blockId !== blockId) {
       if (file.readers === 0) file.handle.close()
       return undefined
@@ -119,6 +116,18 @@ export class LocalBlocks {
     file.readers++
     this.#shared.set(path, file)
     return file
+  }
+
+  /** Someone may have written to it since it was opened: then its pages are verified again. */
+  #known(path: string): SharedFile | undefined {
+    const file = this.#shared.get(path)
+    try {
+      file?.handle.recheck()
+      return file
+    } catch {
+      this.#shared.delete(path)
+      return undefined
+    }
   }
 
   #leave(path: string, file: SharedFile, damaged: boolean): void {
