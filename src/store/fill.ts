@@ -13,8 +13,11 @@ export interface FillSink {
   has(extent: number): boolean
   /** Bytes of present extents; undefined when they turned out bad, and are missing now. */
   read(offset: number, length: number): BlockBytes | Promise<BlockBytes | undefined> | undefined
-  /** Keeps an extent if it can; `pages` is filled up with zeros to whole pages. Never throws. */
-  write(extent: number, pages: Uint8Array): Promise<void>
+  /**
+   * Keeps an extent if it can; `pages` is filled up with zeros to whole pages. Never throws.
+   * @returns whether it was kept
+   */
+  write(extent: number, pages: Uint8Array): Promise<boolean>
 }
 
 export interface FillSource {
@@ -117,6 +120,7 @@ export class Fill {
       .catch((error: unknown) => this.#fail(run, error))
       .finally(() => {
         run.done = true
+        if (run.holders === 0) this.#forget(run)
         this.#runs--
         if (this.#runs > 0) return
         this.#idle()
@@ -129,8 +133,15 @@ export class Fill {
     run.holders++
   }
 
-  release(run: Run): void {
+  /** Lets go of a run that may go on by itself. */
+  leave(run: Run): void {
     run.holders--
+    if (run.holders === 0 && run.done) this.#forget(run)
+  }
+
+  /** Lets go of a run that is of no use if nobody else waits for it. */
+  release(run: Run): void {
+    this.leave(run)
     if (run.holders > 0 || run.done) return
     const cancelled = new AlluxioError('CANCELLED', 'nobody waits for these bytes any more')
     // At once, so that a reader who comes now starts afresh instead of sharing the cancellation.
@@ -143,6 +154,13 @@ export class Fill {
     for (const { run } of [...this.#pending.values()]) {
       this.#fail(run, reason)
       run.controller.abort(reason)
+    }
+  }
+
+  /** Extents that could not be kept stay in memory while someone who asked for them has not come by. */
+  #forget(run: Run): void {
+    for (let i = run.first; i < run.first + run.count; i++) {
+      if (this.#pending.get(i)?.run === run) this.#pending.delete(i)
     }
   }
 
@@ -190,8 +208,8 @@ export class Fill {
   async #complete(run: Run, extent: number, pages: Buffer): Promise<void> {
     const pending = this.#pending.get(extent)
     pending?.resolve(pages)
-    await this.sink.write(extent, pages)
-    if (pending?.run === run && this.#pending.get(extent) === pending) this.#pending.delete(extent)
+    const kept = await this.sink.write(extent, pages)
+    if (kept && pending?.run === run && this.#pending.get(extent) === pending) this.#pending.delete(extent)
   }
 
   /**

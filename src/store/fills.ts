@@ -27,6 +27,8 @@ interface FillsModules {
 const MOST_STREAMS = 4
 /** Partial blocks that are kept open when nothing is being fetched into them. */
 const MOST_OPEN = 256
+/** Bytes that may wait for slow disks. */
+const MOST_LAG_BYTES = 128 * 1024 * 1024
 
 interface Open {
   readonly fill: Fill
@@ -40,6 +42,9 @@ export class Fills {
   readonly #open = new Map<BlockId, Open>()
   readonly #opening = new Map<BlockId, Promise<Fill | undefined>>()
   readonly #sealing = new Set<BlockEntry>()
+  /** Bytes on their way to partial blocks. */
+  #lagBytes = 0
+  #discarding = 0
 
   constructor(extentBytes: number, modules: FillsModules) {
     this.#extentBytes = extentBytes
@@ -48,7 +53,7 @@ export class Fills {
 
   /** Blocks into which something is being fetched. */
   get inProgress(): number {
-    let busy = this.#sealing.size
+    let busy = this.#discarding
     for (const { fill } of this.#open.values()) if (fill.busy) busy++
     return busy
   }
@@ -80,10 +85,14 @@ export class Fills {
       has: () => false,
       read: () => undefined,
       write: async (_extent, pages) => {
-        if (this.#m.catalog.get(id) !== undefined || this.#open.get(id)?.fill !== fill) return
-        await this.#m.writes
-          .writeWhole(id, pages.subarray(0, length), { soleCopy: false })
-          .catch((error: unknown) => this.#m.log.debug('fetched block not kept', { blockId: id, error }))
+        if (this.#m.catalog.get(id) !== undefined || this.#open.get(id)?.fill !== fill) return false
+        try {
+          await this.#m.writes.writeWhole(id, pages.subarray(0, length), { soleCopy: false })
+          return true
+        } catch (error) {
+          this.#m.log.debug('fetched block not kept', { blockId: id, error })
+          return false
+        }
       },
     }
     const close = () => {
@@ -221,26 +230,37 @@ export class Fills {
     return undefined
   }
 
-  async #write(entry: BlockEntry, partial: PartialBlock, extent: number, pages: Uint8Array): Promise<void> {
+  async #write(
+    entry: BlockEntry,
+    partial: PartialBlock,
+    extent: number,
+    pages: Uint8Array,
+  ): Promise<boolean> {
     const { catalog, space, files } = this.#m
-    if (!catalog.has(entry) || entry.state !== 'partial') return
+    if (!catalog.has(entry) || entry.state !== 'partial') return false
+    // The disk does not keep up with the source: better not cached than held in memory without bound.
+    if (this.#lagBytes > MOST_LAG_BYTES) return false
+    this.#lagBytes += pages.length
     entry.busy++
     let reservation: Reservation | undefined
     try {
       const wish = { folder: entry.folder }
       reservation =
         space.tryReserve(pages.length, wish) ?? (await space.reserveIfPossible(pages.length, wish))
-      if (reservation === undefined || !catalog.has(entry)) return
+      if (reservation === undefined || !catalog.has(entry)) return false
       await partial.writeExtent(extent, pages)
       reservation.release()
-      if (!catalog.has(entry)) return
+      if (!catalog.has(entry)) return false
       catalog.resize(entry, allocated(partial.allocatedBytes()))
       if (partial.whole) await this.#seal(entry, partial)
+      return true
     } catch (error) {
       this.#m.log.warn('extent could not be kept', { blockId: entry.id, extent, error })
       files.diskError(entry.folder, error)
       if (isDamage(error) && catalog.has(entry)) this.#readFailed(entry, partial, 0, error)
+      return partial.has(extent)
     } finally {
+      this.#lagBytes -= pages.length
       reservation?.release()
       entry.busy--
     }
@@ -258,7 +278,9 @@ export class Fills {
       partial.close()
       catalog.resize(entry, allocated(fileBytes))
       catalog.sealed(entry)
-      await this.#m.files.discard(entry.folder, entry.id, partial.paths.side)
+      // Not awaited: the block may move or leave from here on.
+      this.#discarding++
+      void this.#m.files.discard(entry.folder, entry.id, partial.paths.side).finally(() => this.#discarding--)
     } finally {
       this.#sealing.delete(entry)
     }

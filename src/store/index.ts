@@ -9,5 +9,5 @@
 
 export { type BlockStoreModules, openBlockStore } from './block-store.ts'
 export { MemoryDisk } from './memory-disk.ts'
-export { mountRamdisk, type Ramdisk, type RamdiskOptions } from './ramdisk.ts'
+export { mountRamdisk, type Ramdisk, type RamdiskOptions, unmountRamdisk } from './ramdisk.ts'
 export * from './types.ts'

@@ -65,10 +65,13 @@ export async function mountRamdisk(options: RamdiskOptions): Promise<Ramdisk> {
   return plain(options, problem)
 }
 
-/** Takes the mount away; what it held is gone. Not being mounted is no error. */
+/**
+ * Takes the mount away; what it held is gone as soon as no process has it open or mapped (hence lazily). Not being mounted is
+ * no error.
+ */
 export async function unmountRamdisk(path: string, mode: RamdiskMode): Promise<boolean> {
   if (mountOf(path) === undefined || mode === 'NoMount') return false
-  return (await run(mode, 'umount', [path])) === undefined
+  return (await run(mode, 'umount', ['-l', path])) === undefined
 }
 
 async function remount(options: RamdiskOptions, present: Mount, size: number): Promise<Ramdisk> {

@@ -50,6 +50,7 @@ export class ReadAhead {
       this.#window = Math.min(this.#window * GROWTH, this.#mostWindow)
     }
     this.#last = extent
+    this.#leavePassed(extent)
     // Behind a jump, or a bad extent that was dropped.
     if (extent >= this.#next || this.#fill.lacks(extent)) this.#next = extent
     const limit = Math.min(this.#endExtent, extent + this.#window)
@@ -67,6 +68,13 @@ export class ReadAhead {
     }
   }
 
+  #leavePassed(extent: number): void {
+    let passed = 0
+    while (passed < this.#held.length && this.#held[passed]!.first + this.#held[passed]!.count <= extent)
+      passed++
+    if (passed > 0) for (const run of this.#held.splice(0, passed)) this.#fill.leave(run)
+  }
+
   /** A window is spread over the parallel requests, so that a small one already uses them. */
   #range(): number {
     const spread = Math.ceil(this.#window / this.source.rangeParallelism)
@@ -80,7 +88,9 @@ export class ReadAhead {
 
   /** @param stopped whether the reader gave up: what nobody else waits for is cancelled */
   end(stopped: boolean): void {
-    if (stopped) for (const run of this.#held) this.#fill.release(run)
-    this.#held.length = 0
+    for (const run of this.#held.splice(0)) {
+      if (stopped) this.#fill.release(run)
+      else this.#fill.leave(run)
+    }
   }
 }

@@ -132,7 +132,8 @@ export class ReadPath {
     } finally {
       if (ahead !== undefined) {
         ahead.reader.expected = end
-        ahead.reader.end(stopped)
+        // A positioned reader that goes in sequence comes back for what was fetched ahead.
+        if (positioned === undefined || !request.sequential) ahead.reader.end(stopped)
       }
     }
   }

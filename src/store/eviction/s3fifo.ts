@@ -109,6 +109,10 @@ export class S3Fifo implements EvictionPolicy {
       if (block.main) this.#main.toBack(block.node)
       else this.#small.toBack(block.node)
     }
+    // All that the algorithm would take was refused: what it would have spared comes last.
+    for (const blockId of [...this.#blocks.keys()]) {
+      if (!offered.has(blockId) && this.#blocks.has(blockId)) yield blockId
+    }
   }
 
   #reprieve(block: Cached, fromSmall: boolean): void {

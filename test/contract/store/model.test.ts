@@ -188,7 +188,7 @@ test.each(['LRU', 'LRFU', 'S3FIFO'])(
           await store.stop()
         },
       ),
-      { numRuns: 12 },
+      { numRuns: 25 },
     )
   },
   120_000,
