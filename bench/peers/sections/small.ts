@@ -1,13 +1,13 @@
 /** Small files: write, and open, read and close. */
 import type { Bench } from '../bench.ts'
 
-const TOTAL = 4000
+const TOTAL = { 1: 500, 16: 4000 } as const
 
 export async function small(bench: Bench): Promise<void> {
   const { sides } = await bench.clusters('/dev/shm')
   const contenders = await bench.contenders(sides)
-  for (const threads of [1, 16]) {
-    const per = Math.ceil(bench.scaled(TOTAL) / threads)
+  for (const threads of [1, 16] as const) {
+    const per = Math.ceil(bench.scaled(TOTAL[threads]) / threads)
     await bench.rounds(async (round, keep) => {
       const dir = `/small/${threads}-${round}`
       await bench.each(contenders, 'mkdir', { path: dir })
