@@ -127,7 +127,11 @@ export class Persistence implements Component {
   /** What a worker had under way will not be reported: hand it out again. */
   workerGone(workerId: number): void {
     for (const [fileId, attempt] of this.#underWay)
-      if (attempt.workerId === workerId) this.#release(fileId, attempt)
+      if (attempt.workerId === workerId) {
+        // It may go on writing and tell of it later.
+        this.#modules.leftovers.expect(attempt.path)
+        this.#release(fileId, attempt)
+      }
     this.kick()
   }
 
@@ -228,15 +232,12 @@ export class Persistence implements Component {
     error?: string | undefined
     target?: { readonly mountId: number; readonly path: string } | undefined
   }): Promise<void> {
-    const { log, runtime, namespace, leftovers } = this.#modules
+    const { log, runtime } = this.#modules
     const fileId = report.fileId as FileId
     const attempt = this.#underWay.get(fileId)
     const written = this.#pathOf(report.target)
     if (attempt?.taskId !== report.taskId) {
-      const { fingerprint } = report
-      if (fingerprint === undefined || written === undefined || namespace.inodeById(fileId) !== undefined)
-        return
-      await leftovers.discard(written, fingerprint)
+      if (written !== undefined) await this.#late(fileId, written, report.fingerprint)
       return
     }
     if (report.fingerprint === undefined) {
@@ -259,6 +260,16 @@ export class Persistence implements Component {
       this.#release(fileId, attempt)
       this.kick()
     }
+  }
+
+  /** The end of an attempt that was given up, or handed out by an earlier life of this master. */
+  async #late(fileId: FileId, written: string, fingerprint: string | undefined): Promise<void> {
+    const { namespace, leftovers } = this.#modules
+    const inode = namespace.inodeById(fileId)
+    if (fingerprint !== undefined && inode?.record.persistence === 'TO_BE_PERSISTED')
+      await this.#book(fileId, written, fingerprint)
+    else if (fingerprint !== undefined && inode === undefined) await leftovers.discard(written, fingerprint)
+    leftovers.arrived(written)
   }
 
   /** The bytes are in the store under the path of the dispatch: follow what happened to the file meanwhile. */

@@ -2,14 +2,7 @@
  * Writes a completed file of cached blocks to its under-store, on the master's command. A repeat after a crash of either
  * daemon finds the object that the first attempt left and does not write it again.
  */
-import {
-  AlluxioError,
-  assert,
-  type BlockId,
-  type FileId,
-  type Log,
-  toAlluxioError,
-} from '../../../core/index.ts'
+import { AlluxioError, assert, type BlockId, type Log, toAlluxioError } from '../../../core/index.ts'
 import type { BlockInfo, Client, Infer, MasterBlock, WorkerAddress, WorkerBlock } from '../../../rpc/index.ts'
 import type { BlockStore } from '../../../store/index.ts'
 import type { UnderStore } from '../../../ufs/store.ts'
@@ -66,7 +59,6 @@ export async function persistFile(
   const fingerprint =
     (await finishedBefore(store, target.path, file, bytes, signal)) ??
     (await upload(store, target.path, file, bytes(), modules.log, signal))
-  modules.store.markPersisted(fileId as FileId)
   modules.metrics.persisted.add()
   return fingerprint
 }
@@ -96,7 +88,7 @@ async function upload(
   log: Log,
   signal: AbortSignal,
 ): Promise<string> {
-  const writer = await createWithParents(store, path, file, signal)
+  const writer = await createWithParents(store, path, file)
   try {
     for await (const chunk of bytes) await writer.write(chunk)
     signal.throwIfAborted()

@@ -110,7 +110,7 @@ export class Tasks {
 
   /** Never rejects: how a task fails is told to the master. */
   async #run(task: Task): Promise<void> {
-    const { log, metrics } = this.#modules
+    const { log, metrics, store } = this.#modules
     const { command } = task
     const { signal } = this.#abort
     let outcome: Outcome
@@ -126,26 +126,37 @@ export class Tasks {
       metrics.taskFailures.add()
       log.warn('task failed', { kind: command.kind, taskId: command.taskId, fileId: command.fileId, error })
     }
-    await this.#report(task, command.target, outcome, signal)
+    const heard = await this.#report(task, command.target, outcome, signal)
+    // Only now: a block that may be evicted before the master knows of the other copy could be lost to it.
+    if (heard && outcome.fingerprint !== undefined) store.markPersisted(command.fileId as FileId)
     if (command.kind === 'PERSIST') this.#persists.delete(command.fileId ?? 0)
   }
 
-  /** @param target where the task wrote to, which the latest command may name otherwise */
-  async #report(task: Task, target: Command['target'], outcome: Outcome, signal: AbortSignal): Promise<void> {
+  /**
+   * @param target where the task wrote to, which the latest command may name otherwise
+   * @returns whether the master has heard it
+   */
+  async #report(
+    task: Task,
+    target: Command['target'],
+    outcome: Outcome,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { master, session, runtime, log } = this.#modules
     while (!signal.aborted) {
       try {
         const { taskId, fileId = 0 } = task.command
         const written = target === undefined ? {} : { target }
         await master.taskDone({ session: session(), taskId, fileId, ...outcome, ...written }, { signal })
-        return
+        return true
       } catch (error) {
         // NOT_FOUND: the task was given up or is known to be done. CONFLICT: asked again with the next session.
-        if (isAlluxioError(error, 'NOT_FOUND') || signal.aborted) return
+        if (isAlluxioError(error, 'NOT_FOUND') || signal.aborted) return false
         log.debug('end of task not reported yet', { taskId: task.command.taskId, error })
         await sleep(runtime, REPORT_RETRY_MS, signal).catch(() => {})
       }
     }
+    return false
   }
 
   async #load(command: Command, signal: AbortSignal): Promise<Outcome> {

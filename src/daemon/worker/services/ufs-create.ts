@@ -20,12 +20,11 @@ export async function createWithParents(
   store: UnderStore,
   path: string,
   file: FileAttributes,
-  signal: AbortSignal,
   ifAbsent = false,
 ): Promise<UfsWriter> {
+  // No signal: a create that is given up half way may still come into being, and nobody would be there to abort it.
   const options: UfsCreateOptions = {
     mode: file.mode,
-    signal,
     ...(ifAbsent && store.capabilities.conditionalCreate ? { ifAbsent } : {}),
     ...(file.length > 0 ? { sizeHint: file.length } : {}),
     ...(store.capabilities.objectMetadata ? { metadata: { [FILE_ID]: fileIdText(file) } } : {}),
@@ -35,7 +34,7 @@ export async function createWithParents(
   } catch (error) {
     const slash = path.lastIndexOf('/')
     if (!isAlluxioError(error, 'NOT_FOUND') || slash <= 0) throw error
-    await store.mkdir(path.slice(0, slash), { signal })
+    await store.mkdir(path.slice(0, slash))
     return await store.create(path, options)
   }
 }

@@ -87,7 +87,7 @@ export class UfsUploads {
       length: target.length,
     }
     // A slow upload of a file that was replaced meanwhile must not bury its successor.
-    const writer = await createWithParents(store, target.path, attributes, signal, true)
+    const writer = await createWithParents(store, target.path, attributes, true)
     try {
       const received = upload.receive(items)
       received.catch(() => {})
