@@ -14,11 +14,23 @@ export interface CopySource {
   readonly metadata?: Readonly<Record<string, string>> | undefined
 }
 
+export interface CopierOptions {
+  /** Longest object that is copied by one call. @default 5 GiB, the protocol's limit */
+  readonly wholeBytes?: number
+  /** Least size of a part of a longer one. @default 512 MiB */
+  readonly partBytes?: number
+}
+
 export class Copier {
+  readonly #options: CopierOptions
   readonly #connection: S3Connection
   readonly #retry: RetryPolicy
 
-  constructor(modules: { readonly connection: S3Connection; readonly retry: RetryPolicy }) {
+  constructor(
+    options: CopierOptions,
+    modules: { readonly connection: S3Connection; readonly retry: RetryPolicy },
+  ) {
+    this.#options = options
     this.#connection = modules.connection
     this.#retry = modules.retry
   }
@@ -30,7 +42,8 @@ export class Copier {
     path: string,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    if (source.length > LARGEST_COPY_BYTES) return this.#copyParts(source, target, path, signal)
+    if (source.length > (this.#options.wholeBytes ?? LARGEST_COPY_BYTES))
+      return this.#copyParts(source, target, path, signal)
     const { sdk, bucket } = this.#connection
     await this.#retry.run('CopyObject', path, signal, () =>
       this.#connection.send(
@@ -60,7 +73,7 @@ export class Copier {
       ),
     )
     try {
-      const ranges = copyRanges(source.length)
+      const ranges = copyRanges(source.length, this.#options.partBytes)
       const parts: { PartNumber: number; ETag: string }[] = []
       let next = 0
       const lane = async () => {

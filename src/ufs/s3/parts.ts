@@ -45,9 +45,9 @@ export interface CopyRange {
   readonly last: number
 }
 
-/** Ranges for a copy in parts. */
-export function copyRanges(length: number): CopyRange[] {
-  const size = Math.max(512 * MIB, Math.ceil(length / MOST_PARTS / MIB) * MIB)
+/** Ranges for a copy in parts of at least `leastBytes`. */
+export function copyRanges(length: number, leastBytes = 512 * MIB): CopyRange[] {
+  const size = Math.max(leastBytes, Math.ceil(length / MOST_PARTS / MIB) * MIB)
   const ranges: CopyRange[] = []
   for (let first = 0; first < length; first += size) {
     ranges.push({ number: ranges.length + 1, first, last: Math.min(length, first + size) - 1 })

@@ -60,7 +60,7 @@ export class S3Store implements UnderStore {
     this.#connection = connection
     this.#modules = modules
     this.#log = modules.log
-    this.#copier = new Copier({ connection, retry: modules.retry })
+    this.#copier = new Copier({}, { connection, retry: modules.retry })
   }
 
   open(path: string, options: UfsReadOptions): AsyncIterable<Uint8Array> {

@@ -1,8 +1,11 @@
 /** A real S3 server that stops, dies and comes back under reads and writes, and refuses wrong credentials. */
 import { inspect } from 'node:util'
 import { afterAll, describe, expect, test } from '@jest/globals'
-import { type AlluxioError, JsonLog, systemRuntime } from '../../../src/core/index.ts'
+import { type AlluxioError, JsonLog, Secret, silentLog, systemRuntime } from '../../../src/core/index.ts'
 import { openStore, type UnderStore } from '../../../src/ufs/index.ts'
+import { RetryPolicy } from '../../../src/ufs/layers/retry-policy.ts'
+import { connect } from '../../../src/ufs/s3/client.ts'
+import { Copier } from '../../../src/ufs/s3/copy.ts'
 import { ifAvailable, type S3Server, startMinio } from '../../support/servers/index.ts'
 
 const { server: started, reason } = await ifAvailable(startMinio)
@@ -147,6 +150,29 @@ suite(`S3 server outages${reason === undefined ? '' : ` (skipped: ${reason})`}`,
       'alluxio.underfs.s3.endpoint': 'http://127.0.0.1:9',
     })
     await expect(nobody.status('x')).rejects.toMatchObject({ code: 'UNAVAILABLE', reason: 'ECONNREFUSED' })
+  })
+
+  test('an object too long for one copy is copied in parts, with its metadata', async () => {
+    const store = await hasty()
+    const writer = await store.create('long one', { metadata: { owner: 'alice' } })
+    for (let i = 0; i < 23; i++) await writer.write(block(i))
+    await writer.close()
+    const retry = new RetryPolicy(
+      { maxDurationMs: 1000, baseMs: 10, capMs: 100 },
+      { runtime: systemRuntime, log: silentLog },
+    )
+    const modules = { runtime: systemRuntime, log: silentLog, retry, onApiCall: () => {} }
+    const secret = (_key: string, text: string) => new Secret(text)
+    const connection = await connect(server.bucket, server.options(), { ...modules, secret })
+    const copier = new Copier({ wholeBytes: 8 * MIB, partBytes: 6 * MIB }, { connection, retry })
+    const source = { key: 'long one', length: 23 * MIB, metadata: { owner: 'alice' } }
+    await copier.copy(source, 'copied % one', 'long one', undefined)
+    await verify(store, 'copied % one', 23)
+    expect(await store.status('copied % one')).toMatchObject({
+      metadata: { owner: 'alice' },
+      fingerprint: expect.stringMatching(/-4$/),
+    })
+    connection.close()
   })
 
   test('no line of the log holds a secret', () => {
