@@ -34,6 +34,9 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   const { rest, properties, json, help } = splitWords(argv)
   try {
     if (help || rest[0] === 'help' || rest.length === 0) return await showHelp(rest, help)
+    // Upstream's `fs help ls`.
+    if (rest[1] === 'help' && findCommand([rest[0]!]) !== undefined)
+      return await showHelp(['help', rest[0]!, ...rest.slice(2)], true)
     const { id, argv: args } = await resolve(rest)
     const load = Object.hasOwn(COMMANDS, id) ? COMMANDS[id] : undefined
     if (load === undefined) return await showHelp(rest, false)

@@ -133,8 +133,9 @@ export function fishScript(commands: readonly CommandFacts[]): string {
   const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
   const lines = [
     '# fish completion of alluxio: put this in ~/.config/fish/completions/alluxio.fish',
-    'function __alluxio_words',
-    "    string join ' ' (string match -v -r '^[-/]' -- (commandline -opc)[2..])",
+    'function __alluxio_at',
+    "    set -l words (string match -v -r '^[-/]' -- (commandline -opc)[2..])",
+    '    test "$words" = "$argv[1]"',
     'end',
     'function __alluxio_paths',
     "    set -l folder (string replace -r '[^/]*$' '' -- (commandline -ct))",
@@ -145,7 +146,7 @@ export function fishScript(commands: readonly CommandFacts[]): string {
   for (const [prefix, next] of words) {
     for (const { word, summary } of next) {
       lines.push(
-        `complete -c alluxio -n ${quote(`test (__alluxio_words) = "${prefix}"`)} -a ${quote(word)} -d ${quote(summary)}`,
+        `complete -c alluxio -n ${quote(`__alluxio_at "${prefix}"`)} -a ${quote(word)} -d ${quote(summary)}`,
       )
     }
   }
@@ -153,10 +154,10 @@ export function fishScript(commands: readonly CommandFacts[]): string {
     for (const { name, char, summary, value } of list) {
       const short = char === '' ? '' : ` -s ${char.slice(1)}`
       lines.push(
-        `complete -c alluxio -n ${quote(`test (__alluxio_words) = "${command}"`)} -l ${name.slice(2)}${short}${value ? ' -x' : ''} -d ${quote(summary)}`,
+        `complete -c alluxio -n ${quote(`__alluxio_at "${command}"`)} -l ${name.slice(2)}${short}${value ? ' -x' : ''} -d ${quote(summary)}`,
       )
     }
   }
-  lines.push(`complete -c alluxio -n 'string match -q "fs *" -- (__alluxio_words)' -a '(__alluxio_paths)'`)
+  lines.push(`complete -c alluxio -n 'string match -q "/*" -- (commandline -ct)' -a '(__alluxio_paths)'`)
   return `${lines.join('\n')}\n`
 }

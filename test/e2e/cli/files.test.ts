@@ -502,6 +502,25 @@ describe('the cluster', () => {
     expect((await place.json<{ liveWorkers: number }>('fsadmin', 'report')).liveWorkers).toBe(1)
   })
 
+  test('bash completes paths from the cluster', async () => {
+    const script = await place.ok('completion', 'bash')
+    const complete = (word: string) =>
+      execFileSync(
+        'bash',
+        [
+          '-c',
+          `${script}\nCOMP_WORDS=(alluxio fs ls "$1"); COMP_CWORD=3; _alluxio; printf '%s\\n' "\${COMPREPLY[@]}"`,
+          '-',
+          word,
+        ],
+        { encoding: 'utf8', env: { ...place.env, PATH: `${resolve('bin')}:${place.env.PATH}` } },
+      )
+        .trim()
+        .split('\n')
+    expect(complete('/tree/s')).toEqual(['/tree/sub/'])
+    expect(complete('/tree/sub/')).toEqual(['/tree/sub/b.csv'])
+  })
+
   test('getConf --master shows how the master runs', async () => {
     expect(await place.ok('getConf', '--master', '--source', 'alluxio.master.rpc.port')).toBe(
       `${place.ports.masterRpc} (ENVIRONMENT)\n`,

@@ -131,6 +131,8 @@ describe('help and names', () => {
       ['fs', '--help'],
       ['fs', 'mv', '-h'],
       ['help', 'fs', 'ls'],
+      ['fs', 'help', 'ls'],
+      ['fs', 'help'],
       ['-h'],
     ]) {
       const { status, stdout, stderr } = await place.run(words)
