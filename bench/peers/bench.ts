@@ -40,6 +40,7 @@ export class Bench {
   /** Scratch on a disk, removed at the end. */
   readonly directory = mkdtempSync(join(tmpdir(), 'alluxio-bench-'))
   readonly #cleanups: (() => Promise<void> | void)[] = []
+  #ending: Promise<void> | undefined
 
   constructor(options: BenchOptions, modules: { readonly report: Report }) {
     this.options = options
@@ -55,12 +56,17 @@ export class Bench {
     this.#cleanups.push(cleanup)
   }
 
-  async end(): Promise<void> {
+  /** Stops and removes everything; a second call waits for the first. */
+  end(): Promise<void> {
+    this.#ending ??= this.#end()
+    return this.#ending
+  }
+
+  async #end(): Promise<void> {
     for (const cleanup of this.#cleanups.reverse())
       await Promise.resolve()
         .then(cleanup)
         .catch((error) => process.stderr.write(`cleanup: ${error}\n`))
-    this.#cleanups.length = 0
     rmSync(this.directory, { recursive: true, force: true })
   }
 
