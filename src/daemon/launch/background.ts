@@ -159,12 +159,16 @@ async function untilServing(
   }
 }
 
-function failed({ name, logFile }: DaemonFacts, what: string, logStart: number): AlluxioError {
+function failed({ name, logFile, needs }: DaemonFacts, what: string, logStart: number): AlluxioError {
   const lines = tailLog(logFile, TAIL_LINES, logStart)
   const quoted = lines.length === 0 ? '' : `\nIts last words:\n  ${lines.join('\n  ')}`
+  const suggestions = [
+    ...(needs === undefined ? [] : [`It serves when its master answers at ${needs}: alluxio start master`]),
+    `The whole log: ${logFile}`,
+  ]
   return new AlluxioError('UNAVAILABLE', `the ${name} ${what}.${quoted}`, {
     reason: 'START_FAILED',
-    details: { logFile, suggestions: [`The whole log: ${logFile}`] },
+    details: { logFile, suggestions },
   })
 }
 

@@ -19,6 +19,8 @@ export interface DaemonFacts {
   readonly web: PortFact
   readonly pidFile: string
   readonly logFile: string
+  /** Address without which it cannot serve. */
+  readonly needs?: string
 }
 
 export interface LaunchModules {
@@ -45,6 +47,7 @@ export function daemonFacts(config: Config, name: DaemonName): DaemonFacts {
   return {
     name,
     ...files,
+    needs: `${config.get(o.MASTER_HOSTNAME)}:${config.get(o.MASTER_RPC_PORT)}`,
     rpc: fact(config.get(o.WORKER_BIND_HOST), config.get(o.WORKER_RPC_PORT), o.WORKER_RPC_PORT.key),
     web: fact(config.get(o.WORKER_WEB_BIND_HOST), config.get(o.WORKER_WEB_PORT), o.WORKER_WEB_PORT.key),
   }

@@ -112,6 +112,13 @@ test('a master that cannot start shows its last words', async () => {
   expect((await states())[0]?.state).toBe('absent')
 }, 60_000)
 
+test('a worker without a master says what it waits for', async () => {
+  const { status, stderr } = await place.run(['start', 'worker', '--wait', '2', ...place.tier])
+  expect(status).toBe(69)
+  expect(stderr).toContain(`its master answers at 127.0.0.1:${place.ports.masterRpc}: alluxio start master`)
+  expect((await states())[1]?.state).toBe('absent')
+}, 60_000)
+
 test('the proxy is announced, not pretended', async () => {
   for (const word of ['start', 'stop', 'status']) {
     const { status, stdout, stderr } = await place.run([word, 'proxy'])
