@@ -1,5 +1,5 @@
 /**
- * The simulation as part of the suite: seeds that once found something, then as many fresh ones as half a minute holds; each
+ * The simulation as part of the suite: seeds that once found something, then as many others as half a minute holds; each
  * planted defect is found; a seed played twice is the same. A failure prints its seed, its world and how to replay it.
  */
 import { readFileSync } from 'node:fs'
@@ -7,9 +7,11 @@ import { describe, expect, test } from '@jest/globals'
 import { PLANTED } from './planted.ts'
 import { type RunResult, report, runSeed } from './run.ts'
 
-const SMOKE_MS = 30_000
+const SMOKE_MS = 25_000
+/** Where the smoke's seeds begin. The same on every machine: a red suite is red for everybody. Hunts begin elsewhere. */
+const FIRST_SEED = 1
 /** Seeds within which each planted defect must be found. */
-const PLANTED_SEEDS = 60
+const PLANTED_SEEDS = 40
 
 function mustBeGood(result: RunResult): void {
   if (result.violations.length > 0) throw new Error(report(result))
@@ -28,11 +30,11 @@ describe('simulated clusters', () => {
     for (const seed of regressSeeds()) mustBeGood(await runSeed(seed))
   }, 120_000)
 
-  test('fresh seeds are good, and the workload is not a weak one', async () => {
+  test('other seeds are good, and the workload is not a weak one', async () => {
     const end = performance.now() + SMOKE_MS
     let operations = 0
     let acknowledged = 0
-    for (let seed = Date.now() % 2 ** 31; performance.now() < end; seed++) {
+    for (let seed = FIRST_SEED; performance.now() < end; seed++) {
       const result = await runSeed(seed)
       mustBeGood(result)
       operations += result.operations
@@ -54,7 +56,10 @@ describe('simulated clusters', () => {
     async (planted) => {
       for (let seed = 1; seed <= PLANTED_SEEDS; seed++) {
         const { violations } = await runSeed(seed, { planted })
-        if (violations.length > 0) return
+        if (violations.length === 0) continue
+        // Found because of the defect, not beside it.
+        mustBeGood(await runSeed(seed))
+        return
       }
       throw new Error(`${planted} was not found in ${PLANTED_SEEDS} seeds`)
     },

@@ -1,6 +1,7 @@
 /** K1: the namespace is linearizable, each root by itself; the reads after quiesce are part of the history. */
-import { LIN_ROOTS, STORE_ROOT } from '../workload/client-driver.ts'
+
 import { describe, type Operation } from '../workload/history.ts'
+import { LIN_ROOTS, STORE_ROOT } from '../workload/roots.ts'
 import { linearizable } from './linearizable.ts'
 import { type Namespace, namespaceKey, namespaceSteps } from './namespace-model.ts'
 import type { Checker } from './outcome.ts'

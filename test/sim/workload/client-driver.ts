@@ -11,17 +11,7 @@ import type { SimNode } from '../kernel/kernel.ts'
 import type { Rng } from '../kernel/rng.ts'
 import { contentOf, firstWrongByte, lengthOf, MAX_TAGS, tagOf } from './content.ts'
 import { type History, type Operation, type Seen, type Told, toldError } from './history.ts'
-
-/** Cache only: nothing below it ever reaches the under-store, so the namespace alone answers. */
-export const CACHE_ROOT = '/lin0'
-/** All write types: the namespace and the under-store change together. */
-export const STORE_ROOT = '/lin1'
-/** Directories that are checked for linearizability, each by itself: renames never leave one. */
-export const LIN_ROOTS = [CACHE_ROOT, STORE_ROOT] as const
-export const FILE_NAMES = ['a', 'b'] as const
-export const DIRECTORY_NAMES = ['d', 'e'] as const
-/** Files here are written once by one client, under a name of their own, and never removed. */
-export const KEEP_ROOT = '/keep'
+import { CACHE_ROOT, DIRECTORY_NAMES, FILE_NAMES, KEEP_ROOT, LIN_ROOTS } from './roots.ts'
 
 export interface WorkloadOptions {
   readonly thinkMs: number

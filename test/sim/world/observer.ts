@@ -8,14 +8,9 @@ import { type Log, sleep } from '../../../src/core/index.ts'
 import type { FinalEntry } from '../checkers/outcome.ts'
 import type { Kernel, SimNode } from '../kernel/kernel.ts'
 import type { SimOptions } from '../options.ts'
-import {
-  ClientDriver,
-  DIRECTORY_NAMES,
-  FILE_NAMES,
-  LIN_ROOTS,
-  type Workload,
-} from '../workload/client-driver.ts'
+import { ClientDriver, type Workload } from '../workload/client-driver.ts'
 import { toldError } from '../workload/history.ts'
+import { DIRECTORY_NAMES, FILE_NAMES, LIN_ROOTS } from '../workload/roots.ts'
 import type { SimNetwork } from './network.ts'
 import { connectClient } from './programs.ts'
 import type { StoreServer } from './under-store.ts'
