@@ -40,6 +40,8 @@ export interface BlockDisk {
   rename(from: string, to: string): void
   /** A file that does not exist is no error. */
   remove(path: string): Promise<void>
+  /** The same at once, for small files where a turn in the thread pool costs more than the deletion. */
+  removeNow?(path: string): void
   makeFolder(path: string): void
   /** Names in a folder, in batches. */
   list(folder: string): AsyncIterable<readonly string[]>

@@ -47,6 +47,14 @@ export class FileDisk implements BlockDisk {
     })
   }
 
+  removeNow(path: string): void {
+    try {
+      fs.unlinkSync(path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw fromErrno(error, 'unlink', path)
+    }
+  }
+
   makeFolder(path: string): void {
     try {
       fs.mkdirSync(path, { recursive: true })

@@ -295,3 +295,63 @@ test('a seal that was broken is not trusted, even with the bytes intact', async 
   expect(Buffer.compare(handle.view(0, 5000), pattern(4, 5000))).toBe(0)
   handle.close()
 })
+
+test('a block that is removed while it is fetched serves its readers and is not kept', async () => {
+  const { store } = await open(oneTier(64 * MIB))
+  for (const length of [5000, 3 * MIB]) {
+    const id = block(length)
+    const source = new Source(id, length)
+    const gate = Promise.withResolvers<void>()
+    source.gate = () => gate.promise
+    const reading = readAll(store, request(id, length, { fetch: source.fetch }))
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    await store.remove([id])
+    gate.resolve()
+    expect((await reading).bytes.equals(pattern(id, length))).toBe(true)
+    for (let i = 0; i < 100 && store.inProgress > 0; i++)
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    expect(store.place(id)).toBeUndefined()
+  }
+  expect(readdirSync(`${folder.path}/MEM`)).toEqual([])
+  expect(store.usage()[0]!.usedBytes).toBe(0)
+})
+
+test('space is kept free ahead, and hot blocks rise, in the background', async () => {
+  const options = twoTiers(8 * MIB, 64 * MIB)
+  const { store } = await open({
+    ...options,
+    freeAheadBytes: 3 * MIB,
+    align: { enabled: true, intervalMs: 20 },
+  })
+  for (let file = 1; file <= 12; file++) {
+    await store.writeSmall(block(file), pattern(file, MIB), { soleCopy: false })
+  }
+  const until = async (done: () => boolean) => {
+    for (let i = 0; i < 300 && !done(); i++) await new Promise((resolve) => setTimeout(resolve, 10))
+    return done()
+  }
+  const mem = () => store.usage()[0]!
+  expect(await until(() => mem().usedBytes <= mem().capacityBytes - 3 * MIB)).toBe(true)
+  expect(store.blocks).toBe(12)
+  const low = Array.from({ length: 12 }, (_, i) => i + 1).find(
+    (file) => store.place(block(file))!.tier === 1,
+  )!
+  expect(
+    await until(() => {
+      void store.readAt(request(block(low), MIB))
+      return store.place(block(low))!.tier === 0
+    }),
+  ).toBe(true)
+})
+
+test('options that make no store are refused', async () => {
+  const folders = [{ path: folder.path, quotaBytes: 1 }]
+  await expect(open({ tiers: [] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  await expect(open({ tiers: [{ alias: 'MEM', folders: [] }] })).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+  })
+  await expect(open({ tiers: [{ alias: 'MEM', folders: [...folders, ...folders] }] })).rejects.toThrow(
+    'same path',
+  )
+  await expect(open({ tiers: [{ alias: 'MEM', folders }], extentBytes: 5000 })).rejects.toThrow('extents')
+})

@@ -233,6 +233,7 @@ class TieredBlockStore implements BlockStore {
   }
 
   async remove(blockIds: readonly BlockId[]): Promise<void> {
+    for (const id of blockIds) this.#fills.forget(id)
     const entries = blockIds.map((id) => this.#catalog.get(id)).filter((entry) => entry !== undefined)
     await Promise.all(entries.map((entry) => this.#files.delete(entry, false)))
     for (const folder of new Set(entries.map((entry) => entry.folder))) folder.markSpace()

@@ -12,6 +12,8 @@ import type { OpenFiles } from './open-files.ts'
 import type { Reservation } from './space.ts'
 
 const COPY_BYTES = 1024 * 1024
+/** A file of a memory file system up to this size is deleted faster than the thread pool is woken. */
+const SMALL_BYTES = 256 * 1024
 /** Files in a quarantine folder; the rest is deleted. */
 const MOST_QUARANTINED = 16
 /** After these a folder is not used any more. */
@@ -135,7 +137,21 @@ export class Files {
     catalog.remove(entry, evicted)
     openFiles.close(entry.id)
     if (state === 'partial') this.#m.dropFill(entry)
+    const inMemory = !catalog.tiers[folder.tier]!.durable
+    if (inMemory && state === 'sealed' && entry.bytes <= SMALL_BYTES && this.#removeNow(folder, paths[0]!))
+      return
     await Promise.all(paths.map((path) => this.discard(folder, entry.id, path)))
+  }
+
+  #removeNow(folder: Folder, path: string): boolean {
+    const { disk } = this.#m
+    if (disk.removeNow === undefined) return false
+    try {
+      disk.removeNow(path)
+    } catch (error) {
+      this.diskError(folder, error)
+    }
+    return true
   }
 
   /**

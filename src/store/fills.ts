@@ -300,12 +300,17 @@ export class Fills {
     return made
   }
 
+  /** The block is to be gone: what is on its way serves its readers and is not kept. */
+  forget(id: BlockId): void {
+    const open = this.#open.get(id)
+    if (open === undefined) return
+    this.#open.delete(id)
+    open.close()
+  }
+
   /** The block left the tier. */
   drop(entry: BlockEntry): void {
-    const open = this.#open.get(entry.id)
-    if (open === undefined) return
-    this.#open.delete(entry.id)
-    open.close()
+    this.forget(entry.id)
   }
 
   /** Cancels what is under way; what has come is written before the files are closed. */

@@ -105,22 +105,18 @@ export class ReadPath {
         // While it was awaited the block may have been written anew or moved.
         if (piece !== undefined) continue
         const source = sourceOf(request)
-        const fill = request.cache
-          ? this.#m.fills.open(request.blockId, request.blockLength)
-          : this.#present(request, at)
+        const fill = this.#fill(request, at, ahead !== undefined)
         if (fill instanceof Promise) {
           if ((await fill) !== undefined) continue
           yield* this.#through(request, source, at)
           break
         }
-        if (fill === undefined) {
+        // No space for it; or the block was removed or evicted under this read, which does not bring it back.
+        if (fill === undefined || (ahead !== undefined && ahead.fill !== fill)) {
           yield* this.#through(request, source, at)
           break
         }
-        if (ahead?.fill !== fill) {
-          ahead?.reader.end(true)
-          ahead = { fill, reader: this.#readAhead(request, source, fill, positioned) }
-        }
+        ahead ??= { fill, reader: this.#readAhead(request, source, fill, positioned) }
         if (request.cache) ahead.reader.advance(at)
         const fetched = await fill.piece(at, end, request.signal)
         if (fetched === undefined) continue
@@ -136,6 +132,13 @@ export class ReadPath {
         if (positioned === undefined || !request.sequential) ahead.reader.end(stopped)
       }
     }
+  }
+
+  /** @param entered whether this read has a fill already: if that is gone, no new one is made for it */
+  #fill(request: ReadRequest, at: number, entered: boolean): Fill | Promise<Fill | undefined> | undefined {
+    const { blockId, blockLength, cache } = request
+    if (!cache) return this.#present(request, at)
+    return entered ? this.#m.fills.get(blockId) : this.#m.fills.open(blockId, blockLength)
   }
 
   /** For a read that may not cache: a fill that others began, as far as it has the bytes. */
