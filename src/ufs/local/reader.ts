@@ -11,7 +11,7 @@ const openAsync = promisify(open)
 const closeAsync = promisify(close)
 
 export const READ_BYTES = 2 ** 20
-const IN_FLIGHT = 3
+const IN_FLIGHT = 2
 
 export function fingerprintOf(stats: { readonly size: bigint; readonly mtimeNs: bigint }): string {
   return `${stats.size}:${stats.mtimeNs}`
