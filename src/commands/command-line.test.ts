@@ -9,6 +9,7 @@ import { splitWords } from './index.ts'
 import { nearestCommand, unknownCommand } from './nearest.ts'
 import { type JsonMode, Output, type Shape } from './output.ts'
 import { Progress } from './progress.ts'
+import { merged } from './quickstart/site.ts'
 import { findCommand } from './registry.ts'
 
 let folder: string
@@ -185,6 +186,17 @@ describe('forms', () => {
         [1],
       ),
     ).toEqual(['a      1', 'bcd  100'])
+  })
+})
+
+describe('settings of the quickstart', () => {
+  const written = '# Written by alluxio quickstart. Yours.\na=1\n# a=0\nb=2\n'
+  test('take over what was given, and leave a file of the user alone', () => {
+    expect(merged(written, ['b=3', 'c=4=5'])).toBe(
+      '# Written by alluxio quickstart. Yours.\na=1\n# a=0\nb=3\nc=4=5\n',
+    )
+    expect(merged(written, [])).toBe(written)
+    expect(merged('a=1\n', ['a=2'])).toBe('a=1\n')
   })
 })
 

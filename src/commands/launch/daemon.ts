@@ -21,7 +21,9 @@ abstract class DaemonCommand extends AlluxioCommand {
       { level: config.get(LOG_LEVEL), fields: { daemon: name, pid: process.pid } },
       { sink: (line) => writeSync(2, line), runtime: systemRuntime },
     )
-    const release = claimPidFile(daemonFacts(config, name).pidFile, systemRuntime.now())
+    const { pidFile, rpc, web } = daemonFacts(config, name)
+    const ports = { rpcPort: rpc.port, webPort: web.port }
+    const release = claimPidFile(pidFile, { startedMs: systemRuntime.now(), ...ports })
     try {
       const daemon = await start(config, log)
       const stop = (signal: string): void => {

@@ -8,7 +8,7 @@ import { AlluxioError, type DaemonState, type Runtime, sleep } from '../../core/
 import { DATA } from '../../core/options/index.ts'
 import { type DaemonFacts, type DaemonName, daemonFacts, type LaunchModules, reachable } from './facts.ts'
 import { openLog, tailLog } from './log-file.ts'
-import { readNote, runningProcess } from './pid-file.ts'
+import { type ProcessNote, readNote, runningProcess } from './pid-file.ts'
 import { checkPort } from './ports.ts'
 
 const POLL_MS = 25
@@ -36,7 +36,12 @@ export async function daemonStatus(config: Config, name: DaemonName): Promise<Da
     return { ...facts, state: readNote(facts.pidFile) === undefined ? 'absent' : 'crashed' }
   }
   const { pid, startedMs } = running
-  return { ...facts, pid, startedMs, state: (await health(facts)) ?? 'silent' }
+  const seen = {
+    ...facts,
+    rpc: { ...facts.rpc, port: running.rpcPort },
+    web: { ...facts.web, port: running.webPort },
+  }
+  return { ...seen, pid, startedMs, state: (await health(seen)) ?? 'silent' }
 }
 
 /**
@@ -52,6 +57,7 @@ export async function startDaemon(
   const facts = daemonFacts(config, options.name)
   const running = runningProcess(facts.pidFile)
   if (running !== undefined) {
+    refuseOtherPorts(facts, running)
     await untilServing(facts, options, modules.runtime, () => runningProcess(facts.pidFile) !== undefined, 0)
     return { pid: running.pid, started: false }
   }
@@ -76,6 +82,24 @@ export async function startDaemon(
   }
   child.unref()
   return { pid: child.pid ?? 0, started: true }
+}
+
+/** What was asked for cannot be had from the daemon that runs. */
+function refuseOtherPorts({ name, rpc, web }: DaemonFacts, running: ProcessNote): void {
+  if (running.rpcPort === rpc.port && running.webPort === web.port) return
+  throw new AlluxioError(
+    'CONFLICT',
+    `the ${name} runs already (pid ${running.pid}) on ports ${running.rpcPort} and ${running.webPort}, not on ${rpc.port} and ${web.port}`,
+    {
+      reason: 'ALREADY_RUNNING',
+      details: {
+        suggestions: [
+          `Stop it first: alluxio stop ${name}`,
+          `or use its ports: -D${rpc.key}=${running.rpcPort} -D${web.key}=${running.webPort}`,
+        ],
+      },
+    },
+  )
 }
 
 /**

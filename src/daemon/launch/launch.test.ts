@@ -51,9 +51,9 @@ function configure(properties: Record<string, string> = {}): Config {
 
 test('a pid file names a process, refuses a second one, and is taken over from the dead', () => {
   const file = join(folder, 'pids', 'master.json')
-  const release = claimPidFile(file, 1000)
+  const release = claimPidFile(file, { startedMs: 1000, rpcPort: 1, webPort: 2 })
   expect(runningProcess(file)).toMatchObject({ pid: process.pid, startedMs: 1000 })
-  expect(() => claimPidFile(file, 2000)).toThrow(
+  expect(() => claimPidFile(file, { startedMs: 2000, rpcPort: 1, webPort: 2 })).toThrow(
     expect.objectContaining({ code: 'CONFLICT', reason: 'ALREADY_RUNNING' }),
   )
   release()
@@ -61,7 +61,7 @@ test('a pid file names a process, refuses a second one, and is taken over from t
   // The same pid, another process: what a recycled pid looks like.
   writeFileSync(file, JSON.stringify({ pid: process.pid, born: 'another boot:1', startedMs: 0 }))
   expect(runningProcess(file)).toBeUndefined()
-  claimPidFile(file, 3000)()
+  claimPidFile(file, { startedMs: 3000, rpcPort: 1, webPort: 2 })()
   expect(bornAt(process.pid)).toBe(bornAt(process.pid))
 })
 
@@ -187,7 +187,7 @@ test('format deletes metadata and blocks, keeps folders, under-store and what is
   const others = ['mem/photo.arrow', 'mem/notes', 'metastore/README', 'underFSStorage/mine']
   for (const name of [...ours, ...others]) writeFileSync(join(folder, name), name)
   expect(whatFormatDeletes(config)).toEqual({ folders: [join(folder, 'metastore'), join(folder, 'mem')] })
-  const release = claimPidFile(join(folder, 'pids', 'worker.json'), 0)
+  const release = claimPidFile(join(folder, 'pids', 'worker.json'), { startedMs: 0, rpcPort: 1, webPort: 2 })
   expect(() => format(config)).toThrow(expect.objectContaining({ code: 'CONFLICT', reason: 'DAEMON_RUNS' }))
   release()
   format(config)

@@ -10,6 +10,9 @@ export interface ProcessNote {
   readonly born: string
   /** Milliseconds since the epoch. */
   readonly startedMs: number
+  /** Where it listens: another configuration may be in force when it is looked for. */
+  readonly rpcPort: number
+  readonly webPort: number
 }
 
 const ATTEMPTS = 5
@@ -18,8 +21,11 @@ const ATTEMPTS = 5
  * Writes the pid file of this process; the function returned takes it away again.
  * @throws CONFLICT, reason ALREADY_RUNNING, while the process that it names lives
  */
-export function claimPidFile(file: string, nowMs: number): () => void {
-  const note: ProcessNote = { pid: process.pid, born: bornAt(process.pid) ?? '', startedMs: nowMs }
+export function claimPidFile(
+  file: string,
+  facts: Pick<ProcessNote, 'startedMs' | 'rpcPort' | 'webPort'>,
+): () => void {
+  const note: ProcessNote = { pid: process.pid, born: bornAt(process.pid) ?? '', ...facts }
   const draft = `${file}.${process.pid}`
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
@@ -63,7 +69,14 @@ export function readNote(file: string): ProcessNote | undefined {
     const note = JSON.parse(readFileSync(file, 'utf8')) as Partial<ProcessNote> | null
     if (!Number.isSafeInteger(note?.pid) || note!.pid! <= 1 || typeof note?.born !== 'string')
       return undefined
-    return { pid: note.pid!, born: note.born, startedMs: Number(note.startedMs) || 0 }
+    const { startedMs, rpcPort, webPort } = note
+    return {
+      pid: note.pid!,
+      born: note.born,
+      startedMs: Number(startedMs) || 0,
+      rpcPort: Number(rpcPort) || 0,
+      webPort: Number(webPort) || 0,
+    }
   } catch {
     return undefined // absent, or cut short by a crash of its writer: names nobody
   }

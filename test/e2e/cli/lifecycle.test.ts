@@ -97,6 +97,13 @@ test('a taken port names its holder and the way out', async () => {
     expect(stderr).toMatch(/-Dalluxio\.master\.rpc\.port=\d+/)
     const other = Number(/-Dalluxio\.master\.rpc\.port=(\d+)/.exec(stderr)?.[1])
     expect(await place.ok('start', 'master', `-Dalluxio.master.rpc.port=${other}`)).toContain(`port ${other}`)
+    // It runs where it was told to, whatever the configuration says now.
+    expect(await place.ok('status', 'master')).toContain(`127.0.0.1:${other}`)
+    const elsewhere = await place.run(['start', 'master'])
+    expect(elsewhere).toMatchObject({
+      status: 75,
+      stderr: expect.stringContaining(`-Dalluxio.master.rpc.port=${other}`),
+    })
   } finally {
     server.close()
   }
