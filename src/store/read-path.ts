@@ -1,4 +1,5 @@
 /** A read: from the sealed block, else from extents that are here or coming, else straight from the source. */
+import type { BlockHandle } from '../arrow/index.ts'
 import { AlluxioError, blockIndex } from '../core/index.ts'
 import type { Catalog } from './catalog.ts'
 import type { BlockEntry } from './entry.ts'
@@ -25,6 +26,9 @@ interface ReadPathModules {
 const PIECE_BYTES = 1024 * 1024
 const RANGE_BYTES = 8 * 1024 * 1024
 const RANGE_PARALLELISM = 4
+
+/** Blocks up to this size are copied out: making and unmaking a map of so little costs more than its bytes. */
+const MAPPED_BYTES = 64 * 1024
 
 const noRelease = () => {}
 
@@ -185,7 +189,10 @@ export class ReadPath {
     this.#touch(request, at, at + length)
     try {
       const handle = openFiles.get(entry)
-      if (!tier.durable) return { bytes: handle.view(at, length), from: tier.alias }
+      if (!tier.durable) {
+        const bytes = entry.length > MAPPED_BYTES ? handle.view(at, length) : copyOf(handle, at, length)
+        return { bytes, from: tier.alias }
+      }
       return handle.read(at, length).then(
         (bytes) => ({ bytes, from: tier.alias }),
         (error: unknown) => this.#failed(request, entry, error),
@@ -210,6 +217,12 @@ export class ReadPath {
       yield { bytes, from: 'UFS' }
     }
   }
+}
+
+function copyOf(handle: BlockHandle, at: number, length: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(length)
+  handle.readInto(at, bytes)
+  return bytes
 }
 
 function sourceOf(request: ReadRequest): FillSource {
