@@ -165,8 +165,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const dst = canonicalPath(request.dst)
     const asked = { src, dst, commandId: request.commandId }
     const caller = this.#caller(call)
-    return this.#ready([dst], async () => {
-      await this.#lookUp(src)
+    return this.#onKnown(src, [src, dst], async () => {
       const inode = this.#modules.namespace.inode(src)
       if (inode?.record.persistence === 'PERSISTED')
         await this.#renamePersisted(asked, caller).catch((error: unknown) => this.#inTheWay(dst, error))
@@ -224,8 +223,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const path = canonicalPath(request.path)
     const asked = { path, commandId: request.commandId, recursive: request.recursive }
     const caller = this.#caller(call)
-    return this.#ready([path], async () => {
-      await this.#lookUp(path)
+    return this.#onKnown(path, [path], async () => {
       const persisted = this.#modules.namespace.inode(path)?.record.persistence === 'PERSISTED'
       if (persisted && !request.alluxioOnly) await this.remove(asked, caller, request.unchecked)
       else await this.#modules.namespace.delete(asked, caller)
@@ -405,6 +403,12 @@ export class FsMutations implements Pick<Fs, Mutations> {
       if (locks.blocking(path) !== undefined || this.#known(path) !== true) return this.#whenReady(paths, run)
     }
     return run()
+  }
+
+  /** The same for an existing path, which perhaps only the under-store knows. `run` decides before it first waits. */
+  #onKnown<R>(existing: string, paths: readonly string[], run: () => Promise<R>): Promise<R> {
+    if (this.#modules.namespace.inode(existing) !== undefined) return this.#ready(paths, run)
+    return this.#lookUp(existing).then(() => this.#ready(paths, run))
   }
 
   /** Brings a path that only the under-store knows into the namespace. */
