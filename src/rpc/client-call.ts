@@ -1,6 +1,6 @@
 /** Calls as the client sees them while they run: one unary form and the two kinds of streams. */
 import { AlluxioError } from '../core/index.ts'
-import { HEAD_BYTES } from './codec.ts'
+import { grantBytes, HEAD_BYTES } from './codec.ts'
 import type { CallOptions, Item, Method, UploadStream } from './contract.ts'
 import type { SchemaCodec } from './schema-codec.ts'
 import { WheelEntry } from './wheel.ts'
@@ -216,7 +216,7 @@ export class DownloadCall extends ClientCall implements AsyncIterableIterator<It
 
   #giveBack(bytes: number): void {
     this.#consumed += bytes
-    if (4 * this.#consumed < this.runner.windowBytes || this.done) return
+    if (this.#consumed < grantBytes(this.runner.windowBytes) || this.done) return
     this.runner.credit(this, this.#consumed)
     this.#consumed = 0
   }
@@ -234,6 +234,7 @@ export class UploadCall extends ClientCall implements UploadStream<unknown, unkn
   readonly #response = Promise.withResolvers<unknown>()
   #credit = 0
   #finishing = false
+  #endSent = false
   #armed = false
   #error: unknown
 
@@ -316,7 +317,10 @@ export class UploadCall extends ClientCall implements UploadStream<unknown, unkn
         write.reject(error)
       }
     }
-    if (this.#finishing && this.#writes.length === 0 && this.sent) this.runner.end(this)
+    if (this.#finishing && !this.#endSent && this.#writes.length === 0 && this.sent) {
+      this.#endSent = true
+      this.runner.end(this)
+    }
     this.#clock()
   }
 

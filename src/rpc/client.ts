@@ -39,7 +39,7 @@ export interface RpcConnectionOptions {
   readonly heartbeatMs?: number
   /** Heartbeats without answer after which the session is given up. @default 4 */
   readonly heartbeatMisses?: number
-  /** Bytes that one download may receive ahead of its consumer. @default 8 MiB */
+  /** Bytes that one download may receive ahead of its consumer: what hides the latency of granting more. @default 16 MiB */
   readonly windowBytes?: number
 }
 
@@ -95,7 +95,7 @@ export class RpcConnection implements CallStarter {
       connectTimeoutMs: 5000,
       heartbeatMs: 2000,
       heartbeatMisses: 4,
-      windowBytes: 8 * 2 ** 20,
+      windowBytes: 16 * 2 ** 20,
       ...options,
     }
     this.windowBytes = this.#options.windowBytes

@@ -59,6 +59,11 @@ export const MESSAGE_LIMITS: MessageLimits = {
 export const FLUSH_BODY_BYTES = 256 * 1024
 export const FLUSH_PAYLOAD_BYTES = 64 * 1024
 
+/** Bytes consumed of a stream after which credit is given back: often enough that its window never runs dry. */
+export function grantBytes(windowBytes: number): number {
+  return Math.min(windowBytes / 4, 2 * 2 ** 20)
+}
+
 export type Encode = (writer: Writer, value: unknown) => void
 
 /** Collects what a turn of the event loop queues for one peer. */

@@ -1,10 +1,13 @@
 /** Calls as the server sees them while they run: the handler's view of a call, and the two kinds of streams. */
 import { AlluxioError, type Counter, type Histogram } from '../core/index.ts'
-import { HEAD_BYTES } from './codec.ts'
+import { grantBytes, HEAD_BYTES } from './codec.ts'
 import type { Call, DownloadItem, Item, Method, Peer } from './contract.ts'
 import type { SchemaCodec } from './schema-codec.ts'
 import type { ServerPeer } from './server-peer.ts'
 import { WheelEntry } from './wheel.ts'
+
+/** What one download may have on its way, whatever its client grants. */
+const MAX_CREDIT_BYTES = 64 * 2 ** 20
 
 /** A method with all that serving it needs, looked up once. */
 export interface ServedMethod {
@@ -111,7 +114,7 @@ export class DownloadCall extends ServerCall {
     credit: number,
     deadlineMs: number,
   ): Promise<void> {
-    this.#credit = credit
+    this.#credit = Math.min(credit, MAX_CREDIT_BYTES)
     this.#deadlineMs = deadlineMs
     try {
       this.#iterator = iterable[Symbol.asyncIterator]()
@@ -138,7 +141,7 @@ export class DownloadCall extends ServerCall {
   }
 
   grant(bytes: number): void {
-    this.#credit += bytes
+    this.#credit = Math.min(this.#credit + bytes, MAX_CREDIT_BYTES)
     if (this.#credit > 0) this.#wake()
   }
 
@@ -257,7 +260,7 @@ export class UploadCall
 
   #giveBack(bytes: number): void {
     this.#taken += bytes
-    if (4 * this.#taken < this.#windowBytes || this.done || this.#ended) return
+    if (this.#taken < grantBytes(this.#windowBytes) || this.done || this.#ended) return
     this.#outstanding -= this.#taken
     this.owner.credit(this, this.#taken)
     this.#taken = 0

@@ -40,7 +40,7 @@ export interface RpcServerOptions {
   readonly maxCallsPerPeer?: number
   /** Clients; more are refused with RESOURCE_EXHAUSTED. @default 20000 */
   readonly maxPeers?: number
-  /** Bytes that one client may leave unread before its calls are refused. @default 512 MiB */
+  /** Bytes that one client may leave unread before its calls are refused. @default 2 GiB */
   readonly maxUnreadBytes?: number
   /** Bytes of an upload that a client may send ahead of its handler. @default 8 MiB */
   readonly windowBytes?: number
@@ -85,7 +85,7 @@ export class RpcServer {
       name: options.name ?? 'server',
       maxCallsPerPeer: options.maxCallsPerPeer ?? 20_000,
       maxPeers: options.maxPeers ?? 20_000,
-      maxUnreadBytes: options.maxUnreadBytes ?? 512 * 2 ** 20,
+      maxUnreadBytes: options.maxUnreadBytes ?? 2 * 2 ** 30,
       windowBytes: options.windowBytes ?? 8 * 2 ** 20,
       peerTimeoutMs: options.peerTimeoutMs ?? 20_000,
       drainMs: options.drainMs ?? 2000,
