@@ -69,6 +69,16 @@ export class PageChecks {
   }
 }
 
+/** Verifies what was not yet of a range of the mapped body. @throws DATA_LOSS */
+export function verifyView(body: Uint8Array, checks: PageChecks, offset: number, length: number): void {
+  if (length === 0 || checks.covers(offset, length)) return
+  const { width } = checks.layout
+  const end = Math.ceil((offset + length) / width)
+  for (let row = Math.floor(offset / width); row < end; row++) {
+    if (!checks.isGood(row)) checks.verify(body.subarray(row * width, (row + 1) * width), row)
+  }
+}
+
 /** The page-aligned range round `offset` … `offset + length`, within the body. */
 function aligned(layout: BlockLayout, offset: number, length: number): { start: number; bytes: number } {
   const start = offset - (offset % layout.width)

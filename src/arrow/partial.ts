@@ -11,7 +11,7 @@ import { AlluxioError, assert } from '../core/index.ts'
 import type { BlockDisk, BlockFile } from './disk.ts'
 import { sealTime } from './frame.ts'
 import { type BlockLayout, blockLayout, PAGE_BYTES, SMALL_BLOCK_BYTES } from './layout.ts'
-import { checksumPages, damaged, PageChecks, readChecked, readCheckedSync } from './pages.ts'
+import { checksumPages, damaged, PageChecks, readChecked, readCheckedSync, verifyView } from './pages.ts'
 import { frameOf, type SealedBlock } from './writer.ts'
 
 export interface PartialPaths {
@@ -57,6 +57,7 @@ export class PartialBlock {
   readonly #checks: PageChecks
   #presentCount = 0
   #mtimeMs = Number.NaN
+  #body: Buffer | null | undefined
 
   /** Use `create` or `recover`. */
   constructor(
@@ -208,14 +209,27 @@ export class PartialBlock {
     this.#checks.forget()
   }
 
-  /** A range whose extents are present. @throws DATA_LOSS at a bad page, whose row is `details.page` */
+  /** A range whose extents are present, as a view or a copy; must not be written. @throws DATA_LOSS at a bad page, whose row is `details.page` */
   read(offset: number, length: number): Uint8Array | Promise<Uint8Array> {
     assert(this.covers(offset, length), 'a read of extents that are missing')
     this.#recheck()
     if (!this.#synchronous) return readChecked(this.#data, this.layout, this.#checks, offset, length)
+    this.#body ??= this.#map()
+    if (this.#body !== null) {
+      verifyView(this.#body, this.#checks, offset, length)
+      return this.#body.subarray(offset, offset + length)
+    }
     const target = Buffer.allocUnsafeSlow(length)
     readCheckedSync(this.#data, this.layout, this.#checks, offset, target)
     return target
+  }
+
+  /** The pages as a view of the sparse file, of which only present extents are touched; null where the disk maps nothing. */
+  #map(): Buffer | null {
+    const { bodyOffset, fileBytes, rows, width } = this.layout
+    const mapped = this.#data.map(fileBytes)
+    if (mapped === undefined) return null
+    return Buffer.from(mapped.buffer, mapped.byteOffset + bodyOffset, rows * width)
   }
 
   /**

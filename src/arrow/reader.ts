@@ -4,7 +4,7 @@ import type { BlockDisk, BlockFile } from './disk.ts'
 import { NO_BOOT } from './file-disk.ts'
 import { type BlockMetadata, readTail } from './frame.ts'
 import { type BlockLayout, blockLayout, MAX_BLOCK_BYTES, TAIL_BYTES } from './layout.ts'
-import { damaged, PageChecks, readChecked, readCheckedSync } from './pages.ts'
+import { damaged, PageChecks, readChecked, readCheckedSync, verifyView } from './pages.ts'
 
 export interface OpenBlockOptions {
   /**
@@ -136,14 +136,7 @@ export class BlockHandle {
     this.#checkRange(offset, length)
     this.#body ??= this.#map()
     const checks = this.#checksUnlessTrusted()
-    if (checks !== undefined && length > 0 && !checks.covers(offset, length)) {
-      const { width } = this.layout
-      const first = Math.floor(offset / width)
-      const end = Math.ceil((offset + length) / width)
-      for (let row = first; row < end; row++) {
-        if (!checks.isGood(row)) checks.verify(this.#body.subarray(row * width, (row + 1) * width), row)
-      }
-    }
+    if (checks !== undefined) verifyView(this.#body, checks, offset, length)
     return this.#body.subarray(offset, offset + length)
   }
 
