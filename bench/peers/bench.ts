@@ -29,10 +29,11 @@ export interface Contender {
 
 export interface Medium {
   readonly name: 'shm' | 'huge'
-  readonly folder: string
+  readonly folders: Readonly<Record<SideName, string>>
 }
 
 const GB = 1e9
+const SHM = '/dev/shm'
 
 export class Bench {
   readonly options: BenchOptions
@@ -70,9 +71,9 @@ export class Bench {
     rmSync(this.directory, { recursive: true, force: true })
   }
 
-  /** Starts both clusters with their only tier in `folder`. They stop when the bench ends, or by `stop`. */
+  /** Starts both clusters with their only tier in a folder of memory, by default /dev/shm. They stop when the bench ends, or by `stop`. */
   async clusters(
-    folder: string,
+    folders: Medium['folders'] = { alluxio: SHM, ours: SHM },
     options: Partial<ClusterOptions> = {},
   ): Promise<{ sides: Side[]; stop(): Promise<void> }> {
     const sides: Side[] = []
@@ -82,7 +83,7 @@ export class Bench {
     this.onEnd(stop)
     for (const name of this.options.sides) {
       const start = name === 'ours' ? startCluster : startUpstream
-      const tier = join(folder, `alluxio-bench-${process.pid}-${name}`)
+      const tier = join(folders[name], `alluxio-bench-${process.pid}-${name}`)
       sides.push(
         await start({
           directory: this.directory,
@@ -148,23 +149,32 @@ export class Bench {
       this.report.note(`${side.name} ${cell}: ${reply.errors} of ${reply.n} failed: ${reply.error}`)
   }
 
-  /** Memory file systems to measure on; huge pages only where this process may mount. */
+  /**
+   * Memory file systems to measure on; huge pages only where this process may mount. Each side has the kind that serves it
+   * best: upstream appends to its files, and only `always` gives those huge pages; ours sizes them first, so that `within_size`
+   * does, without taking 2 MiB for each small file.
+   */
   media(): Medium[] {
-    const media: Medium[] = [{ name: 'shm', folder: '/dev/shm' }]
-    const folder = join(this.directory, 'huge')
-    mkdirSync(folder)
+    const media: Medium[] = [{ name: 'shm', folders: { alluxio: SHM, ours: SHM } }]
     try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=9g,huge=always', 'alluxio-bench', folder], {
-        stdio: 'pipe',
-      })
-      this.onEnd(() => void execFileSync('umount', ['-l', folder]))
-      media.push({ name: 'huge', folder })
+      const folders = { alluxio: this.#mount('always'), ours: this.#mount('within_size') }
+      media.push({ name: 'huge', folders })
     } catch (error) {
       this.report.note(
         `no tmpfs with huge pages: ${String((error as { stderr?: Buffer }).stderr ?? error).trim()}`,
       )
     }
     return media
+  }
+
+  #mount(huge: string): string {
+    const folder = join(this.directory, huge)
+    mkdirSync(folder)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=5g,huge=${huge}`, 'alluxio-bench', folder], {
+      stdio: 'pipe',
+    })
+    this.onEnd(() => void execFileSync('umount', ['-l', folder]))
+    return folder
   }
 
   /** Compiles native/NAME.c into the cache; the program's path. */

@@ -10,7 +10,7 @@ const MUST_CACHE = { 'alluxio.user.file.writetype.default': 'MUST_CACHE' }
 const GIB = 2 ** 30
 
 export async function cli(bench: Bench): Promise<void> {
-  const { sides } = await bench.clusters('/dev/shm')
+  const { sides } = await bench.clusters()
   const bytes = bench.scaled(GIB)
   const source = join('/dev/shm', `alluxio-bench-${process.pid}.bin`)
   execFileSync('sh', ['-c', `head -c ${bytes} /dev/urandom > ${source}`])

@@ -12,7 +12,7 @@ export async function io(bench: Bench): Promise<void> {
 }
 
 async function onMedium(bench: Bench, medium: Medium): Promise<void> {
-  const { sides, stop } = await bench.clusters(medium.folder)
+  const { sides, stop } = await bench.clusters(medium.folders)
   const contenders = await bench.contenders(sides)
   const bytes = bench.scaled(1024) * MIB
   await bench.each(contenders, 'mkdir', { path: '/io' })
@@ -52,7 +52,9 @@ async function onMedium(bench: Bench, medium: Medium): Promise<void> {
 
 /** What the machine itself does, measured in the same minutes. */
 function limits(bench: Bench, medium: Medium): void {
-  const lines = execFileSync(bench.native('memcpy'), [medium.folder], { encoding: 'utf8' }).trim().split('\n')
+  const lines = execFileSync(bench.native('memcpy'), [medium.folders.ours], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
   for (const [name, rate, cpu] of lines.map((line) => line.split(' '))) {
     const cell = name === 'write' ? `raw write ${medium.name}` : `memcpy ${name}`
     bench.report.add(cell, 'machine', 'GB/s', { value: Number(rate), cpu: Number(cpu) })

@@ -2,7 +2,7 @@
 import type { Bench, Contender } from '../bench.ts'
 
 export async function list(bench: Bench): Promise<void> {
-  const { sides } = await bench.clusters('/dev/shm')
+  const { sides } = await bench.clusters()
   const contenders = await bench.contenders(sides)
   for (const size of [1000, 10_000]) {
     const dir = await directoryOf(bench, contenders, size)

@@ -11,7 +11,7 @@ const TOTAL = { 1: 2_000, 16: 16_000, 64: 32_000 } as const
 const PASSES = 3
 
 export async function meta(bench: Bench): Promise<void> {
-  const { sides } = await bench.clusters('/dev/shm')
+  const { sides } = await bench.clusters()
   const contenders = await bench.contenders(sides)
   for (const threads of [1, 16, 64] as const) {
     const files = Math.ceil(bench.scaled(TOTAL[threads]) / threads)
@@ -37,7 +37,7 @@ export async function meta(bench: Bench): Promise<void> {
 const PROCESSES = 64
 
 export async function clients(bench: Bench): Promise<void> {
-  const { sides } = await bench.clusters('/dev/shm')
+  const { sides } = await bench.clusters()
   const files = bench.scaled(500)
   for (const side of sides) {
     const drivers = await startAll(bench, side)

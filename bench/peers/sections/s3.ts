@@ -20,8 +20,7 @@ const KEYS = { access: 'benchmark', secret: 'benchmark-secret' }
 const VALIDATED = { 'alluxio.user.file.metadata.sync.interval': '0' }
 
 export async function s3(bench: Bench): Promise<void> {
-  const medium = bench.media().at(-1)!
-  const { sides } = await bench.clusters(medium.folder)
+  const { sides } = await bench.clusters()
   const contenders = await bench.contenders(sides)
   const validating = await bench.contenders(sides, { properties: VALIDATED })
   const store = await latencyStore(BUCKET, DELAY_MS)

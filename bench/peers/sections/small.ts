@@ -4,7 +4,7 @@ import type { Bench } from '../bench.ts'
 const TOTAL = { 1: 500, 16: 4000 } as const
 
 export async function small(bench: Bench): Promise<void> {
-  const { sides } = await bench.clusters('/dev/shm')
+  const { sides } = await bench.clusters()
   const contenders = await bench.contenders(sides)
   for (const threads of [1, 16] as const) {
     const per = Math.ceil(bench.scaled(TOTAL[threads]) / threads)
