@@ -443,7 +443,7 @@ export class RpcConnection implements CallStarter {
       this.#limits,
     )
     call.spend(this.#outbox.bytes - before)
-    this.#soon()
+    this.#soon(false)
   }
 
   end(call: UploadCall): void {
@@ -473,15 +473,15 @@ export class RpcConnection implements CallStarter {
     this.#calls.delete(call.id)
   }
 
-  /** A call that is alone is sent when the present code has run; several wait for the end of the turn. */
-  #soon(): void {
+  /** A call that is alone is sent when the present code has run; several, and small items, wait for the end of the turn. */
+  #soon(alone = this.#calls.size <= 1): void {
     if (this.#outbox.full) {
       this.#flush()
       return
     }
     if (this.#scheduled) return
     this.#scheduled = true
-    if (this.#calls.size <= 1) queueMicrotask(this.#flushScheduled)
+    if (alone) queueMicrotask(this.#flushScheduled)
     else this.#runtime.defer(this.#flushScheduled)
   }
 
