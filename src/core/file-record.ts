@@ -250,13 +250,25 @@ export function writeEntry(
   cached: number,
   inMemory: number,
 ): number {
-  page.writeUInt16LE(name.length, offset)
-  page.writeUInt32LE(record.length, offset + 2)
-  page.writeDoubleLE(cached, offset + 6)
-  page.writeDoubleLE(inMemory, offset + 14)
+  writeEntryHeader(page, offset, name.length, record.length, cached, inMemory)
   page.set(name, offset + ENTRY_HEADER_BYTES)
   page.set(record, offset + ENTRY_HEADER_BYTES + name.length)
   return offset + ENTRY_HEADER_BYTES + name.length + record.length
+}
+
+/** The fixed part of an entry, for callers that copy name and record behind it themselves. */
+export function writeEntryHeader(
+  page: Buffer,
+  offset: number,
+  nameBytes: number,
+  recordBytes: number,
+  cached: number,
+  inMemory: number,
+): void {
+  page.writeUInt16LE(nameBytes, offset)
+  page.writeUInt32LE(recordBytes, offset + 2)
+  page.writeDoubleLE(cached, offset + 6)
+  page.writeDoubleLE(inMemory, offset + 14)
 }
 
 export interface Entry {

@@ -7,7 +7,7 @@
 import { AlluxioError, assert, type Cancel, type Metrics, type Runtime } from '../core/index.ts'
 import { appliedChange, type Identity } from './identity.ts'
 import { type Cell, Overlay } from './overlay.ts'
-import type { Change, Medium, RangeOptions, RecordStore, Row, Table } from './store.ts'
+import type { Change, Medium, RangeOptions, RecordStore, Row, RowVisitor, Table } from './store.ts'
 
 export interface GroupCommitOptions {
   /** Longest that a flush may take, ms. */
@@ -33,6 +33,8 @@ interface Batch {
 }
 
 const FREE_CHECK_MS = 1_000
+/** A commit looks itself only if nobody asked for so long: an engine that asked before it planned is not refused afterwards. */
+const LATE_FREE_CHECK_MS = 5_000
 
 export class GroupCommit implements RecordStore {
   readonly clusterId: string
@@ -97,8 +99,16 @@ export class GroupCommit implements RecordStore {
     return this.#overlay.merge(table, options, (below) => this.#medium.range(table, below))
   }
 
+  scan(table: Table, options: RangeOptions, visit: RowVisitor): void {
+    if (this.#overlay.size === 0 || !this.#overlay.touches(table, options)) {
+      this.#medium.scan(table, options, visit)
+      return
+    }
+    visitRows(this.range(table, options), visit)
+  }
+
   commit(changes: readonly Change[]): Promise<void> {
-    const refusal = this.refusal()
+    const refusal = this.#refusalKnown(LATE_FREE_CHECK_MS)
     if (refusal !== undefined) return Promise.reject(refusal)
     if (changes.length === 0) return this.durable()
     this.#add(changes)
@@ -111,11 +121,15 @@ export class GroupCommit implements RecordStore {
   }
 
   refusal(): AlluxioError | undefined {
+    return this.#refusalKnown(FREE_CHECK_MS)
+  }
+
+  #refusalKnown(maxAgeMs: number): AlluxioError | undefined {
     if (this.#state !== 'open') {
       return new AlluxioError('UNAVAILABLE', `the metadata store is ${this.#state}: no change is accepted`)
     }
     const now = this.#runtime.monotonic()
-    if (now - this.#freeCheckedMs > FREE_CHECK_MS) {
+    if (now - this.#freeCheckedMs > maxAgeMs) {
       this.#freeCheckedMs = now
       const free = this.#medium.freeBytes()
       this.#refusal =
@@ -134,7 +148,9 @@ export class GroupCommit implements RecordStore {
     this.#contributors.push(contribute)
   }
 
-  durable(): Promise<void> {
+  durable(batch: number = this.#open.number): Promise<void> {
+    if (batch <= this.durableBatch) return Promise.resolve()
+    if (this.#flushing !== undefined && batch <= this.#flushing.number) return this.#flushing.promise
     if (this.#open.cells.length > 0) return this.#open.promise
     return this.#flushing?.promise ?? Promise.resolve()
   }
@@ -222,6 +238,11 @@ export class GroupCommit implements RecordStore {
     this.#state = 'failed'
     this.#options.onFatal(error)
   }
+}
+
+/** Shows rows that have memory of their own to a visitor. */
+export function visitRows(rows: Iterable<Row>, visit: RowVisitor): void {
+  for (const { key, value } of rows) if (!visit(key, 0, key.length, value, value.length)) return
 }
 
 function newBatch(number: number): Batch {

@@ -17,7 +17,15 @@ import { AlluxioError, fromErrno, type Metrics, type Runtime } from '../core/ind
 import { GroupCommit } from './group-commit.ts'
 import { claim } from './identity.ts'
 import { lockFolder } from './process-lock.ts'
-import { type Change, type Medium, type RangeOptions, type Row, TABLES, type Table } from './store.ts'
+import {
+  type Change,
+  type Medium,
+  type RangeOptions,
+  type Row,
+  type RowVisitor,
+  TABLES,
+  type Table,
+} from './store.ts'
 
 export interface LmdbStoreOptions {
   /** Folder of the store, on a local disk; made if it does not exist. */
@@ -112,10 +120,52 @@ interface Shared extends Database<Uint8Array, Uint8Array> {
   getBinaryFast(key: Uint8Array): Buffer | undefined
 }
 
+/** A second handle of a table whose rows are left in lmdb's own buffers. */
+class Scanner {
+  readonly #database: Database<undefined, Uint8Array>
+  #keys: Buffer = Buffer.alloc(0)
+  #keyStart = 0
+  #keyEnd = 0
+  #values: Buffer = Buffer.alloc(0)
+  #length = 0
+
+  constructor(environment: RootDatabase<Uint8Array, Uint8Array>, name: Table) {
+    const encoder = {
+      encode: (): never => {
+        throw new AlluxioError('INTERNAL', 'a scanner does not write')
+      },
+      decode: (bytes: Buffer, length: number): undefined => {
+        this.#values = bytes
+        this.#length = length
+      },
+    }
+    const options = { name, keyEncoding: 'binary' as const, encoder }
+    this.#database = environment.openDB<undefined, Uint8Array>(options)
+    Object.assign(this.#database, {
+      readKey: (bytes: Buffer, start: number, end: number): undefined => {
+        this.#keys = bytes
+        this.#keyStart = start
+        this.#keyEnd = end
+      },
+    })
+  }
+
+  scan({ start, end, limit }: RangeOptions, visit: RowVisitor): void {
+    const rows = this.#database.getRange(limit === undefined ? { start, end } : { start, end, limit })
+    const iterator = rows[Symbol.iterator]()
+    while (iterator.next().done !== true) {
+      if (visit(this.#keys, this.#keyStart, this.#keyEnd, asBuffer(this.#values), this.#length)) continue
+      iterator.return?.()
+      return
+    }
+  }
+}
+
 class LmdbMedium implements Medium {
   readonly #folder: string
   readonly #environment: RootDatabase<Uint8Array, Uint8Array>
   readonly #tables: Record<Table, Shared>
+  readonly #scanners: Record<Table, Scanner>
   readonly #unlock: () => void
   readonly #freeBytes: () => number
 
@@ -144,6 +194,9 @@ class LmdbMedium implements Medium {
           }) as unknown as Shared,
         ]),
       ) as Record<Table, Shared>
+      this.#scanners = Object.fromEntries(
+        TABLES.map((name) => [name, new Scanner(this.#environment, name)]),
+      ) as Record<Table, Scanner>
     } catch (cause) {
       throw new AlluxioError(
         'DATA_LOSS',
@@ -170,6 +223,10 @@ class LmdbMedium implements Medium {
     for (const { key, value } of rows as Iterable<{ key: Uint8Array; value: Uint8Array }>) {
       yield { key: asBuffer(key), value: asBuffer(value) }
     }
+  }
+
+  scan(table: Table, options: RangeOptions, visit: RowVisitor): void {
+    this.#scanners[table].scan(options, visit)
   }
 
   write(changes: readonly Change[]): Promise<void> {

@@ -3,9 +3,17 @@
  * or keeps it, as the Runtime's dice fall: both happen on real disks. Latency and failure of flushes are drawn too.
  */
 import { AlluxioError, assert, type Runtime } from '../core/index.ts'
-import { GroupCommit } from './group-commit.ts'
+import { GroupCommit, visitRows } from './group-commit.ts'
 import { claim } from './identity.ts'
-import { type Change, type Medium, type RangeOptions, type Row, TABLES, type Table } from './store.ts'
+import {
+  type Change,
+  type Medium,
+  type RangeOptions,
+  type Row,
+  type RowVisitor,
+  TABLES,
+  type Table,
+} from './store.ts'
 
 export interface MemoryDiskOptions {
   /** A flush takes between these, ms. @default 0 */
@@ -141,6 +149,10 @@ class MemoryMedium implements Medium {
     const rows: Row[] = []
     for (let i = from; i < to; i++) rows.push({ key: sorted.keys[i]!, value: Buffer.from(sorted.values[i]!) })
     yield* rows
+  }
+
+  scan(table: Table, options: RangeOptions, visit: RowVisitor): void {
+    visitRows(this.range(table, options), visit)
   }
 
   write(changes: readonly Change[]): Promise<void> {

@@ -216,7 +216,9 @@ describe('group commit', () => {
     })
     expect(store.get('inode', key(1, 'a'))).toBeUndefined()
     disk.freeBytes = 1e9
+    expect(store.refusal()).toBeDefined()
     await world.run(2000)
+    expect(store.refusal()).toBeUndefined()
     const done = store.commit([put('inode', key(1, 'a'), '1')])
     await world.run(10)
     await done

@@ -40,6 +40,18 @@ export interface Row {
   readonly value: Buffer
 }
 
+/**
+ * Sees one row where it lies: the key is `keys[keyStart, keyEnd)`, the value the first `length` bytes of `values`. Both may be shared
+ * memory that the next read overwrites: nothing of them is kept, and no other read is made meanwhile. False ends the scan.
+ */
+export type RowVisitor = (
+  keys: Buffer,
+  keyStart: number,
+  keyEnd: number,
+  values: Buffer,
+  length: number,
+) => boolean
+
 export interface RecordStore {
   /** Made when the store was formatted; the same for every daemon of a cluster. */
   readonly clusterId: string
@@ -58,18 +70,20 @@ export interface RecordStore {
   get(table: Table, key: Buffer): Buffer | undefined
   /** In ascending byte order of the keys; stable against later commits for the length of one synchronous loop. */
   range(table: Table, options: RangeOptions): Iterable<Row>
+  /** As `range`, without a copy of anything. */
+  scan(table: Table, options: RangeOptions, visit: RowVisitor): void
   /**
    * Adds the changes to the open batch, which is written as one atomic step after every earlier batch. Resolves when they are
    * durable; rejects, with nothing applied, when the store is closed or (RESOURCE_EXHAUSTED) its disk is nearly full. A flush
    * that fails or is late ends the process (`onFatal`), it is never retried. All commits of one batch share one promise.
    */
   commit(changes: readonly Change[]): Promise<void>
-  /** Why a commit would be refused now, if it would. */
+  /** Why a commit would be refused now, if it would. Who asks, plans and commits in one turn is not refused afterwards. */
   refusal(): Error | undefined
   /** `contribute` is asked for more changes each time a batch is sealed (what is summed up per batch). */
   beforeSeal(contribute: (batch: number) => readonly Change[]): void
-  /** Resolves when everything committed so far is durable. */
-  durable(): Promise<void>
+  /** Resolves when a batch, by default everything committed so far, is durable. */
+  durable(batch?: number): Promise<void>
   stats(): { readonly diskBytes: number; readonly entries: number }
   close(): Promise<void>
 }
@@ -80,6 +94,7 @@ export interface RecordStore {
 export interface Medium {
   get(table: Table, key: Buffer): Buffer | undefined
   range(table: Table, options: RangeOptions): Iterable<Row>
+  scan(table: Table, options: RangeOptions, visit: RowVisitor): void
   /** Resolves when the changes are durable; reads see them at that moment at the latest. Called one at a time. */
   write(changes: readonly Change[]): Promise<void>
   /** Bytes that may still be written before the disk is full; Infinity if unknown. */

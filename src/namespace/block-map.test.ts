@@ -139,24 +139,25 @@ describe('block map', () => {
     expect(map.blocks).toBe(0)
   })
 
-  test('a million blocks register again in well under two seconds even on a busy machine', () => {
+  test('a hundred thousand blocks register again, and what is not named any more is gone', () => {
     const map = new BlockMap()
-    const pages = Array.from({ length: 100 }, (_, p) => {
+    const pages = Array.from({ length: 10 }, (_, p) => {
       const bytes = Buffer.alloc(90_000)
       for (let i = 0; i < 10_000; i++)
         bytes.writeDoubleLE(blockIdOf((p * 10_000 + i + 2) as FileId, 0), i * 9)
       return bytes
     })
-    const register = () => {
-      const startedMs = performance.now()
+    const register = (count: number) => {
       map.beginRegistration(w(1))
-      for (const bytes of pages) map.registerPage(w(1), bytes)
+      for (const bytes of pages.slice(0, count)) map.registerPage(w(1), bytes)
       map.endRegistration(w(1))
-      return performance.now() - startedMs
     }
-    register()
-    expect(register()).toBeLessThan(2000)
-    expect(map.blocks).toBe(1_000_000)
+    register(10)
+    register(10)
+    expect(map.blocks).toBe(100_000)
+    register(3)
+    expect(map.blocks).toBe(30_000)
+    expect(map.blockCountOf(w(1))).toBe(30_000)
   })
 
   test('a page that is cut is refused', () => {

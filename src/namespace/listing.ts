@@ -2,8 +2,8 @@
  * Listing pages: rows of a directory copied as they are into encoded entries, and a bounded cache of pages that are asked for again
  * and again. A page is dropped when anything in its directory changes, or the cached bytes of a file in it.
  */
-import { blockIdOf, ENTRY_HEADER_BYTES, type FileId, RecordView, writeEntry } from '../core/index.ts'
-import type { RecordStore, Row } from '../metastore/store.ts'
+import { blockIdOf, ENTRY_HEADER_BYTES, type FileId, writeEntryHeader } from '../core/index.ts'
+import type { RecordStore } from '../metastore/store.ts'
 import type { BlockMap } from './block-map.ts'
 import { ID_BYTES, idKey, keyAfter } from './keys.ts'
 import type { Page } from './types.ts'
@@ -11,7 +11,10 @@ import type { Page } from './types.ts'
 /** A page ends early when it would be longer. */
 const MAX_PAGE_BYTES = 2 * 2 ** 20
 const MAX_PAGE_ENTRIES = 10_000
+/** Fields of the record's header (core/file-record). */
 const ID_OFFSET = 8
+const LENGTH_OFFSET = 16
+const BLOCK_SIZE_OFFSET = 56
 
 interface CachedPage {
   readonly page: Page
@@ -33,6 +36,8 @@ export class Listing {
   /** Directory to its pages by cursor; least recently used first. */
   readonly #cache = new Map<FileId, Map<string, CachedPage>>()
   #bytes = 0
+  /** Where pages are put together. */
+  #draft: Buffer = Buffer.allocUnsafeSlow(64 * 1024)
   hits = 0
   misses = 0
 
@@ -84,41 +89,64 @@ export class Listing {
 
   #build(directory: FileId, cursor: string | undefined, limit: number, usage: SubtreeUsage): Page {
     const wanted = Math.max(1, Math.min(limit, MAX_PAGE_ENTRIES))
-    const rows: Row[] = []
-    let bytes = 0
-    let more = false
     const start = cursor === undefined ? idKey(directory) : keyAfter(directory, cursor)
-    for (const row of this.#store.range('inode', { start, end: idKey(directory + 1), limit: wanted + 1 })) {
-      const size = ENTRY_HEADER_BYTES + row.key.length - ID_BYTES + row.value.length
-      if (rows.length === wanted || (rows.length > 0 && bytes + size > MAX_PAGE_BYTES)) {
-        more = true
-        break
-      }
-      rows.push(row)
-      bytes += size
-    }
-    const page = Buffer.allocUnsafeSlow(bytes)
+    const range = { start, end: idKey(directory + 1), limit: wanted + 1 }
+    let entries = 0
     let offset = 0
-    for (const { key, value } of rows) {
-      offset = this.#writeRow(page, offset, key.subarray(ID_BYTES), value, usage)
-    }
-    const last = rows[rows.length - 1]
-    return more && last !== undefined ? { page, cursor: last.key.toString('utf8', ID_BYTES) } : { page }
+    let lastName = 0
+    let more = false
+    this.#store.scan('inode', range, (keys, keyStart, keyEnd, values, length) => {
+      const nameBytes = keyEnd - keyStart - ID_BYTES
+      const size = ENTRY_HEADER_BYTES + nameBytes + length
+      if (entries === wanted || (entries > 0 && offset + size > MAX_PAGE_BYTES)) {
+        more = true
+        return false
+      }
+      if (offset + size > this.#draft.length) this.#draft = grown(this.#draft, offset + size)
+      const draft = this.#draft
+      this.#writeHeader(draft, offset, nameBytes, values, length, usage)
+      lastName = offset + ENTRY_HEADER_BYTES
+      keys.copy(draft, lastName, keyStart + ID_BYTES, keyEnd)
+      values.copy(draft, lastName + nameBytes, 0, length)
+      offset += size
+      entries++
+      return true
+    })
+    const page = Buffer.allocUnsafeSlow(offset)
+    this.#draft.copy(page, 0, 0, offset)
+    if (!more) return { page }
+    const nameEnd = lastName + page.readUInt16LE(lastName - ENTRY_HEADER_BYTES)
+    return { page, cursor: page.toString('utf8', lastName, nameEnd) }
   }
 
-  #writeRow(page: Buffer, offset: number, name: Buffer, record: Buffer, usage: SubtreeUsage): number {
+  #writeHeader(
+    draft: Buffer,
+    offset: number,
+    nameBytes: number,
+    record: Buffer,
+    length: number,
+    usage: SubtreeUsage,
+  ): void {
+    let cached = 0
+    let inMemory = 0
     const id = record.readDoubleLE(ID_OFFSET) as FileId
     if (record[1] === 1) {
-      return writeEntry(page, offset, name, record, usage.cachedOf(id), usage.inMemoryOf(id))
+      cached = usage.cachedOf(id)
+      inMemory = usage.inMemoryOf(id)
+    } else if (this.#blocks.blocks > 0) {
+      const fileBytes = record.readDoubleLE(LENGTH_OFFSET)
+      const blockBytes = record.readUInt32LE(BLOCK_SIZE_OFFSET)
+      if (fileBytes > 0 && fileBytes <= blockBytes) {
+        const tier = this.#blocks.bestTier(blockIdOf(id, 0))
+        if (tier >= 0) cached = fileBytes
+        if (tier === 0) inMemory = fileBytes
+      } else {
+        const sums = this.#blocks.cached(id, fileBytes, blockBytes)
+        cached = sums.cachedBytes
+        inMemory = sums.inMemoryBytes
+      }
     }
-    if (this.#blocks.blocks === 0) return writeEntry(page, offset, name, record, 0, 0)
-    const { length, blockSizeBytes } = new RecordView(record)
-    if (length <= blockSizeBytes && length > 0) {
-      const tier = this.#blocks.bestTier(blockIdOf(id, 0))
-      return writeEntry(page, offset, name, record, tier < 0 ? 0 : length, tier === 0 ? length : 0)
-    }
-    const { cachedBytes, inMemoryBytes } = this.#blocks.cached(id, length, blockSizeBytes)
-    return writeEntry(page, offset, name, record, cachedBytes, inMemoryBytes)
+    writeEntryHeader(draft, offset, nameBytes, length, cached, inMemory)
   }
 
   #keep(directory: FileId, cursor: string, cached: CachedPage): void {
@@ -138,4 +166,10 @@ export class Listing {
     }
     if (this.#bytes > this.#maxBytes) this.invalidate(directory)
   }
+}
+
+function grown(draft: Buffer, needed: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(Math.max(needed, draft.length * 2))
+  draft.copy(larger)
+  return larger
 }
