@@ -111,7 +111,8 @@ export class DataCluster {
     await Promise.allSettled(this.workers.map((worker) => worker?.stop()))
     await Promise.all(this.#children.map((child) => kill(child)))
     await this.master?.stop()
-    const folders = [this.folder, ...this.workers.map((_, i) => this.memoryFolder(i))]
+    const count = Math.max(this.workers.length, this.#options.workers ?? 1)
+    const folders = [this.folder, ...Array.from({ length: count }, (_, i) => this.memoryFolder(i))]
     for (const folder of folders) await rm(folder, { recursive: true, force: true })
   }
 
