@@ -107,6 +107,7 @@ class TieredBlockStore implements BlockStore {
     const dropFill = (entry: BlockEntry) => this.#fills.drop(entry)
     const files = new Files({ catalog, disk, openFiles, runtime, log, metrics, dropFill })
     const space = new Space({
+      runtime,
       catalog,
       allocation,
       move: async (entry, target) => {

@@ -2,7 +2,7 @@
  * Space before bytes: reservations in folders, and eviction when there is not enough. A block leaves its tier by moving to the
  * next one that takes it, else it is deleted; what is pinned or has no other copy is moved or stays.
  */
-import { AlluxioError } from '../core/index.ts'
+import { AlluxioError, type Runtime } from '../core/index.ts'
 import type { Catalog, Tier } from './catalog.ts'
 import type { BlockEntry } from './entry.ts'
 import type { Folder } from './folder.ts'
@@ -51,6 +51,7 @@ export class Reservation {
 }
 
 interface SpaceModules {
+  readonly runtime: Runtime
   readonly catalog: Catalog
   readonly allocation: AllocationPolicy
   /** Moves a block into the reserved place; false when it could not be moved. */
@@ -61,11 +62,16 @@ interface SpaceModules {
 
 /** Rounds of eviction before a reservation is refused: others may take what was just freed. */
 const ROUNDS = 3
+/** A search through so many blocks in vain is not repeated for a while: a tier full of sole copies is refused cheaply. */
+const DEAR_LOOKS = 2000
+const BARREN_MS = 250
 
 export class Space {
   readonly #catalog: Catalog
   readonly #allocation: AllocationPolicy
   readonly #modules: SpaceModules
+  /** Tiers and folders in which a long search for so many bytes found nothing that may leave. */
+  readonly #barren = new Map<Tier | Folder, { readonly until: number; readonly bytes: number }>()
   /** One eviction at a time, so that two do not count on the same victims. */
   #queue: Promise<unknown> = Promise.resolve()
 
@@ -147,7 +153,13 @@ export class Space {
       else if (plan.lacks <= 0) return folder
     }
     const last = tier.index === this.#catalog.tiers.length - 1
+    const now = this.#modules.runtime.monotonic()
+    const searched = folders.length === 1 ? folders[0]! : tier
+    const barren = this.#barren.get(searched)
+    if (barren !== undefined && now < barren.until && bytes >= barren.bytes) return undefined
+    let looks = 0
     for (const id of tier.eviction.victims()) {
+      looks++
       const entry = this.#catalog.get(id)
       const plan = entry === undefined ? undefined : plans.get(entry.folder)
       if (entry === undefined || plan === undefined || entry.busy > 0) continue
@@ -161,6 +173,7 @@ export class Space {
       }
       if (plans.size === 0) break
     }
+    if (looks > DEAR_LOOKS) this.#barren.set(searched, { until: now + BARREN_MS, bytes })
     return undefined
   }
 

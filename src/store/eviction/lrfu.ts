@@ -24,6 +24,8 @@ export class Lrfu implements EvictionPolicy {
   readonly #blocks = new Map<BlockId, Weighted>()
   readonly #heap: Weighted[] = []
   #clock = 0
+  /** Changes with the heap. */
+  #version = 0
 
   /** @param step 0 … 1: 0 counts accesses alone (LFU), 1 weighs the last one most (LRU). @param attenuation p, at least 1 */
   constructor(step: number, attenuation: number) {
@@ -37,6 +39,7 @@ export class Lrfu implements EvictionPolicy {
       return
     }
     this.#clock++
+    this.#version++
     const block: Weighted = { blockId, rank: this.#step * this.#clock, at: this.#heap.length }
     this.#blocks.set(blockId, block)
     this.#heap.push(block)
@@ -47,6 +50,7 @@ export class Lrfu implements EvictionPolicy {
     const block = this.#blocks.get(blockId)
     if (block === undefined) return
     this.#clock++
+    this.#version++
     // New value 1 + old value at this time, in logarithms that neither overflow nor underflow.
     const older = block.rank - this.#step * this.#clock
     block.rank = this.#step * this.#clock + Math.log1p(Math.exp(older * this.#logBase)) / this.#logBase
@@ -56,6 +60,7 @@ export class Lrfu implements EvictionPolicy {
   removed(blockId: BlockId): void {
     const block = this.#blocks.get(blockId)
     if (block === undefined) return
+    this.#version++
     this.#blocks.delete(blockId)
     const last = this.#heap.pop()!
     if (last === block) return
@@ -64,18 +69,32 @@ export class Lrfu implements EvictionPolicy {
     this.#down(last)
   }
 
-  /** In ascending order of value: the heap's smallest, found by a second heap of places, so that a few cost little. */
+  /**
+   * In ascending order of value: from the heap's top down, always the least of those whose parents were seen. A few victims of a
+   * million cost little. Where the heap changes in between, the walk begins anew and leaves out what was offered.
+   */
   *victims(): Iterable<BlockId> {
-    const heap = this.#heap.slice()
-    const open = heap.length === 0 ? [] : [0]
-    while (open.length > 0) {
+    const heap = this.#heap
+    const offered = new Set<BlockId>()
+    let version = -1
+    let open: number[] = []
+    for (;;) {
+      if (version !== this.#version) {
+        version = this.#version
+        open = heap.length === 0 ? [] : [0]
+      }
+      if (open.length === 0) return
       let least = 0
       for (let i = 1; i < open.length; i++) if (heap[open[i]!]!.rank < heap[open[least]!]!.rank) least = i
       const at = open[least]!
       open[least] = open[open.length - 1]!
       open.pop()
-      for (const child of [2 * at + 1, 2 * at + 2]) if (child < heap.length) open.push(child)
-      yield heap[at]!.blockId
+      if (2 * at + 1 < heap.length) open.push(2 * at + 1)
+      if (2 * at + 2 < heap.length) open.push(2 * at + 2)
+      const { blockId } = heap[at]!
+      if (offered.has(blockId)) continue
+      offered.add(blockId)
+      yield blockId
     }
   }
 
