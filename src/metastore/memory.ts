@@ -156,7 +156,8 @@ class MemoryMedium implements Medium {
   }
 
   write(changes: readonly Change[]): Promise<void> {
-    this.#mustLive()
+    // What a dead process had still in hand goes nowhere.
+    if (this.#dead) return new Promise(() => {})
     assert(this.#undo === undefined, 'one batch at a time')
     const undo: Change[] = []
     for (const { table, key, value } of changes) {
