@@ -69,7 +69,8 @@ function onDisk(path: string): { bytes: number; blocks: number; names: string[] 
 }
 
 async function settle(store: BlockStore): Promise<void> {
-  for (let i = 0; i < 5000 && store.inProgress > 0; i++) await new Promise((resolve) => setTimeout(resolve, 1))
+  for (let i = 0; i < 5000 && store.inProgress > 0; i++)
+    await new Promise((resolve) => setTimeout(resolve, 1))
   await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
