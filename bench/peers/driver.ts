@@ -67,6 +67,8 @@ export class Driver {
   async close(): Promise<void> {
     if (this.#exited) return
     const ended = new Promise((resolve) => this.#child.once('exit', resolve))
+    // One that still works on an order (the run was interrupted) would finish it first.
+    if (this.#waiting.length > 0) this.#child.kill('SIGKILL')
     this.#child.stdin!.end()
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), 10_000)
     await ended
