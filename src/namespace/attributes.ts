@@ -13,11 +13,13 @@ import { checkNumbers, persistAncestors } from './create.ts'
 import { type Engine, invalid } from './engine.ts'
 import type { Place } from './tree.ts'
 import type { AttributeRequest, Caller } from './types.ts'
+import { walk } from './walk.ts'
 
 type Existing = Place & { readonly record: Buffer }
 const MAX_XATTR_BYTES = 64 * 1024
 const MAX_OWNER_BYTES = 1024
 const MAX_MEDIA = 16
+const PAGE = 1000
 const MAX_MEDIUM_LENGTH = 64
 
 /** @throws PERMISSION_DENIED, INVALID_ARGUMENT */
@@ -186,4 +188,27 @@ export function markStale(engine: Engine, place: Existing, stale: boolean): void
   const { flags } = new RecordView(place.record)
   const after = stale ? flags | FLAG_STALE : flags & ~FLAG_STALE
   if (after !== flags) engine.change(place, { flags: after })
+}
+
+/** What of a request goes down even without `recursive`: pins. */
+export function pinsOf({ path, pinned, media }: AttributeRequest): AttributeRequest | undefined {
+  if (pinned === undefined) return undefined
+  return { path, recursive: true, pinned, ...(media === undefined ? {} : { media }) }
+}
+
+/** Applies the changes to one page of what lies below a directory, behind `cursor`. The caller commits. */
+export function setPage(
+  engine: Engine,
+  request: AttributeRequest,
+  caller: Caller,
+  cursor: string | undefined,
+): { readonly count: number; readonly cursor: string | undefined } {
+  const { steps, cursor: next } = walk(engine.tree, request.path, { limit: PAGE, cursor })
+  const below = steps.filter((step) => step.path !== request.path)
+  for (const { path, place } of below) {
+    checkAttributes(engine, path, new RecordView(place.record), request, caller)
+  }
+  let count = 0
+  for (const { place } of below) if (setAttributes(engine, place, request)) count++
+  return { count, cursor: next }
 }

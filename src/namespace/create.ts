@@ -195,6 +195,16 @@ export function findById(engine: Engine, path: string, id: FileId): CreateOutcom
   return { inode: engine.inode(at, known), entry: engine.entry(known.name, known.record) }
 }
 
+/** What a repeated command made. @throws NOT_FOUND, reason DELETED_SINCE */
+export function foundAgain(engine: Engine, path: string, id: FileId): CreateOutcome {
+  const found = findById(engine, path, id)
+  if (found !== undefined) return found
+  throw new AlluxioError('NOT_FOUND', `${path}: this command made it, and it was deleted since`, {
+    reason: 'DELETED_SINCE',
+    details: { path },
+  })
+}
+
 export function childPath(parent: string, name: string): string {
   return parent === '/' ? `/${name}` : `${parent}/${name}`
 }

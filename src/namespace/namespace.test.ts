@@ -282,21 +282,6 @@ describe('cached bytes', () => {
     expect(drops(world)).toEqual([])
     expect(world.blocks.locations(future as BlockId)).toHaveLength(1)
   })
-
-  test('free drops blocks of persisted files, and refuses those that are the only copy', async () => {
-    const world = await makeWorld({}, fastRuntime())
-    await write(world, '/d/only', KB)
-    await write(world, '/d/safe', KB, ROOT, 'etag')
-    await write(world, '/d/pinned', KB, ROOT, 'etag')
-    await world.namespace.setAttribute({ path: '/d/pinned', recursive: false, pinned: true }, ROOT)
-    const free = (path: string, forced = false) =>
-      world.namespace.free({ path, recursive: true, forced }, ROOT)
-    await expect(free('/d/only')).rejects.toMatchObject({ reason: 'NOT_PERSISTED' })
-    await expect(free('/d/pinned')).rejects.toMatchObject({ reason: 'PINNED' })
-    expect(await free('/d')).toEqual({ files: 1, bytes: KB })
-    expect(await free('/d', true)).toEqual({ files: 1, bytes: KB })
-    expect(await world.namespace.contentSummary('/d', ROOT)).toMatchObject({ cachedBytes: KB })
-  })
 })
 
 describe('attributes', () => {

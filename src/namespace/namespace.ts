@@ -2,16 +2,12 @@
 import {
   AlluxioError,
   assert,
-  encodeRecord,
   type FileId,
   FLAG_CHILDREN_LOADED,
   FLAG_COMPLETED,
-  FLAG_MOUNT_POINT,
-  FLAG_PINNED,
   type Metrics,
   type MountId,
   RecordView,
-  ROOT_ID,
   type Runtime,
 } from '../core/index.ts'
 import type { RecordStore } from '../metastore/store.ts'
@@ -23,17 +19,30 @@ import {
   markStale,
   persist,
   persisted,
+  pinsOf,
   setAttributes,
+  setPage,
 } from './attributes.ts'
 import type { BlockMap } from './block-map.ts'
 import { CommandLog } from './command-log.ts'
-import { checkCreate, checkMkdir, complete, create, createdBefore, findById, mkdir } from './create.ts'
+import {
+  checkCreate,
+  checkMkdir,
+  complete,
+  create,
+  createdBefore,
+  findById,
+  foundAgain,
+  mkdir,
+} from './create.ts'
 import { Engine } from './engine.ts'
-import { EVERYTHING, idKey, inodeKey, readId, ttlKey } from './keys.ts'
+import { format } from './format.ts'
+import { expired, persistQueue, pins } from './indexes.ts'
+import { inodeKey } from './keys.ts'
 import { Listing } from './listing.ts'
 import { load, loadEnd } from './load.ts'
 import { MountTable } from './mount-table.ts'
-import { mount, mountValue, readMounts, unmount, updateMount } from './mounting.ts'
+import { mount, readMounts, unmount, updateMount } from './mounting.ts'
 import { checkDelete, checkRename, evict, remove, rename } from './move.ts'
 import { NamespaceMetrics } from './namespace.metrics.ts'
 import { reclaim } from './reclaim.ts'
@@ -73,6 +82,8 @@ export interface NamespaceModules {
 }
 
 const SETTLE_PER_READ = 1000
+/** Some 20 ms. */
+const SETTLE_IN_BACKGROUND = 5000
 const PAGE = 1000
 
 /**
@@ -120,18 +131,10 @@ export class Namespace {
       { maxCommands: options.maxCommands ?? 2 ** 18, maxAgeMs: options.maxCommandAgeMs ?? 600_000 },
       { store, runtime },
     )
-    this.#metrics =
-      modules.metrics === undefined
-        ? undefined
-        : new NamespaceMetrics(modules.metrics, {
-            totals: () => this.totals(),
-            blocks,
-            listing: this.#listing,
-            tree: this.#tree,
-          })
+    const { metrics } = modules
+    const sources = { totals: () => this.totals(), blocks, listing: this.#listing, tree: this.#tree }
+    this.#metrics = metrics === undefined ? undefined : new NamespaceMetrics(metrics, sources)
   }
-
-  // --- Reads with permission checks ----------------------------------------------------------------------------------
 
   /** Encoded listing entry of a path (the fast form of `status`). @throws NOT_FOUND, PERMISSION_DENIED */
   entry(path: string, caller: t.Caller): t.Settled<Buffer> {
@@ -209,8 +212,6 @@ export class Namespace {
     }
   }
 
-  // --- Reads of the daemon itself: no permissions, synchronous, may see what is not yet durable -------------------------
-
   /** @throws NOT_A_DIRECTORY */
   inode(path: string): t.Inode | undefined {
     this.#tree.trim()
@@ -268,10 +269,8 @@ export class Namespace {
     return Math.max(own, listed) * 1000
   }
 
-  *pins(): Iterable<t.Pin> {
-    for (const { key, value } of this.#store.range('pin', EVERYTHING)) {
-      yield { fileId: readId(key, 0) as FileId, media: JSON.parse(value.toString()) }
-    }
+  pins(): Iterable<t.Pin> {
+    return pins(this.#engine)
   }
 
   /** Grows with every change of the set of pins. */
@@ -282,32 +281,13 @@ export class Namespace {
   /** Inodes whose time to live has ended, the longest ended first. */
   expired(nowMs: number, limit: number): t.Expired[] {
     this.#tree.trim()
-    const found: t.Expired[] = []
-    for (const { key } of this.#store.range('ttl', { start: EVERYTHING.start, end: ttlKey(nowMs + 1, 0) })) {
-      const outcome = findById(this.#engine, '/', readId(key, 6) as FileId)
-      // Rows of a detached directory are on their way out.
-      if (outcome === undefined) continue
-      found.push({ inode: outcome.inode, action: outcome.inode.record.ttlAction })
-      if (found.length >= limit) break
-    }
-    return found
+    return expired(this.#engine, nowMs, limit)
   }
 
   /** Files that wait for their persist, in the order of their ids. Durable before it is handed out. */
   persistQueue(options: { readonly after?: FileId; readonly limit?: number } = {}): t.PersistTask[] {
     this.#tree.trim()
-    const tasks: t.PersistTask[] = []
-    const start = idKey((options.after ?? 0) + 1)
-    const limit = options.limit ?? Number.POSITIVE_INFINITY
-    for (const { key } of this.#store.range('persist', { start, end: EVERYTHING.end })) {
-      if (tasks.length >= limit) break
-      this.#store.readBatch = 0
-      const fileId = readId(key, 0) as FileId
-      const inode = findById(this.#engine, '/', fileId)?.inode
-      if (inode === undefined || this.#store.readBatch > this.#store.durableBatch) continue
-      tasks.push({ fileId, path: inode.path, record: inode.record })
-    }
-    return tasks
+    return persistQueue(this.#engine, options)
   }
 
   totals(): t.Summary {
@@ -325,8 +305,6 @@ export class Namespace {
   durable(): Promise<void> {
     return this.#store.durable()
   }
-
-  // --- Checks without effect: they throw as the mutation would -------------------------------------------------------
 
   checkCreate(
     request: t.CreateRequest,
@@ -364,8 +342,6 @@ export class Namespace {
     return inode
   }
 
-  // --- Mutations: planned at once, resolved when durable -------------------------------------------------------------
-
   create(request: t.CreateRequest, caller: t.Caller): Promise<t.CreateOutcome> {
     return this.#mutate(
       'create',
@@ -382,7 +358,7 @@ export class Namespace {
       request.commandId,
       () => complete(this.#engine, request, caller),
       (outcome) => outcome.inode.record.id,
-      (id) => this.#foundAgain(request.path, id),
+      (id) => foundAgain(this.#engine, request.path, id as FileId),
     )
   }
 
@@ -397,7 +373,7 @@ export class Namespace {
       request.commandId,
       () => mkdir(this.#engine, request, caller),
       (outcome) => outcome.inode.record.id,
-      (id) => this.#foundAgain(request.path, id),
+      (id) => foundAgain(this.#engine, request.path, id as FileId),
     )
   }
 
@@ -457,19 +433,14 @@ export class Namespace {
     request: { readonly path: string; readonly commandId?: Uint8Array },
     caller: t.Caller,
   ): Promise<t.Mount> {
-    return this.#mutate(
+    const { path } = request
+    const unknown = { uri: '', readOnly: false, shared: false, options: {} }
+    return this.#mutate<t.Mount>(
       'unmount',
       request.commandId,
-      () => unmount(this.#engine, request.path, caller),
+      () => unmount(this.#engine, path, caller),
       (mounted) => mounted.mountId,
-      (id) => ({
-        mountId: id as MountId,
-        path: request.path,
-        uri: '',
-        readOnly: false,
-        shared: false,
-        options: {},
-      }),
+      (id) => ({ mountId: id as MountId, path, ...unknown }),
     )
   }
 
@@ -486,36 +457,6 @@ export class Namespace {
       (queued) => ({ queued: queued === 1 }),
     )
   }
-
-  /**
-   * Drops cached blocks of complete files at the workers. @throws CONFLICT reason NOT_PERSISTED or (unless forced) PINNED, for a
-   * single file; in a directory such files are passed over
-   */
-  async free(
-    request: { readonly path: string; readonly recursive: boolean; readonly forced: boolean },
-    caller: t.Caller,
-  ): Promise<{ files: number; bytes: number }> {
-    const top = this.checkWrite(request.path, caller)
-    if (top.record.directory && !request.recursive && top.record.length > 0) {
-      throw new AlluxioError('DIRECTORY_NOT_EMPTY', `${request.path} is a directory: free it recursively`)
-    }
-    let files = 0
-    let bytes = 0
-    let cursor: string | undefined
-    do {
-      const page = this.walk(request.path, { limit: PAGE, cursor })
-      for (const inode of page.inodes) {
-        const freed = this.#freeFile(inode, request.forced, inode.path === request.path)
-        if (freed > 0) files++
-        bytes += freed
-      }
-      cursor = page.cursor
-      await this.#store.durable()
-    } while (cursor !== undefined)
-    return { files, bytes }
-  }
-
-  // --- Mutations of the daemon itself: no permissions ----------------------------------------------------------------
 
   /** The file's bytes are in the under-store: leaves the queue; unpersisted ancestors are persisted with it. False if it is gone. */
   persisted(fileId: FileId, fingerprint: string): Promise<boolean> {
@@ -555,12 +496,11 @@ export class Namespace {
     return this.#change('evict', () => evict(this.#engine, path))
   }
 
-  /** Continues reclaiming detached trees; true while there is more. Call it from a timer, and at start until it is false. */
+  /** Continues reclaiming detached trees, and counts cached bytes that nobody asked for yet; true while there is more. Call it from a timer, and at start until it is false. */
   reclaim(limit = PAGE): Promise<boolean> {
+    this.settleUsage(SETTLE_IN_BACKGROUND)
     return this.#change('reclaim', () => reclaim(this.#engine, limit))
   }
-
-  // --- inside --------------------------------------------------------------------------------------------------------
 
   #begin(operation: string): void {
     this.#store.readBatch = 0
@@ -636,54 +576,15 @@ export class Namespace {
     if (refusal !== undefined) throw refusal
   }
 
-  #foundAgain(path: string, id: number): t.CreateOutcome {
-    const found = findById(this.#engine, path, id as FileId)
-    if (found !== undefined) return found
-    throw new AlluxioError('NOT_FOUND', `${path}: this command made it, and it was deleted since`, {
-      reason: 'DELETED_SINCE',
-      details: { path },
-    })
-  }
-
   async #setBelow(request: t.AttributeRequest, caller: t.Caller): Promise<number> {
     let changed = 0
     let cursor: string | undefined
     do {
-      const page: { count: number; cursor: string | undefined } = await this.#change('set_attribute', () => {
-        const { steps, cursor: next } = walk(this.#tree, request.path, { limit: PAGE, cursor })
-        const below = steps.filter((step) => step.path !== request.path)
-        for (const step of below) {
-          checkAttributes(this.#engine, step.path, new RecordView(step.place.record), request, caller)
-        }
-        let count = 0
-        for (const step of below) if (setAttributes(this.#engine, step.place, request)) count++
-        return { count, cursor: next }
-      })
+      const page = await this.#change('set_attribute', () => setPage(this.#engine, request, caller, cursor))
       changed += page.count
       cursor = page.cursor
     } while (cursor !== undefined)
     return changed
-  }
-
-  #freeFile(inode: t.Inode, forced: boolean, named: boolean): number {
-    const { record } = inode
-    if (record.directory) return 0
-    const refuse = (reason: string, why: string): number => {
-      if (!named) return 0
-      throw new AlluxioError('CONFLICT', `${inode.path} cannot be freed: ${why}`, {
-        reason,
-        details: { path: inode.path },
-      })
-    }
-    if (record.persistence !== 'PERSISTED' && record.length > 0) {
-      return refuse('NOT_PERSISTED', 'it is not persisted, its cached blocks are the only copy')
-    }
-    if (!forced && (record.flags & FLAG_PINNED) !== 0)
-      return refuse('PINNED', 'it is pinned (force it, or unpin it)')
-    const { blocks } = this.#engine
-    const { cachedBytes } = blocks.cached(record.id, record.length, record.blockSizeBytes)
-    if (cachedBytes > 0) blocks.drop(record.id, Math.ceil(record.length / record.blockSizeBytes))
-    return cachedBytes
   }
 
   #summary(directory: { id: FileId; files: number; directories: number; bytes: number }): t.Summary {
@@ -695,43 +596,4 @@ export class Namespace {
       inMemoryBytes: this.#usage.inMemoryOf(directory.id),
     }
   }
-}
-
-/** What of a request goes down even without `recursive`: pins. */
-function pinsOf({ path, pinned, media }: t.AttributeRequest): t.AttributeRequest | undefined {
-  if (pinned === undefined) return undefined
-  return { path, recursive: true, pinned, ...(media === undefined ? {} : { media }) }
-}
-
-function format(options: NamespaceOptions, { store, runtime }: NamespaceModules): void {
-  const nowMs = runtime.now()
-  const record = encodeRecord({
-    directory: true,
-    flags: FLAG_COMPLETED | FLAG_MOUNT_POINT,
-    mode: 0o755,
-    persistence: 'PERSISTED',
-    ttlAction: 'DELETE',
-    id: ROOT_ID,
-    length: 0,
-    modifiedMs: nowMs,
-    createdMs: nowMs,
-    accessedMs: nowMs,
-    ttlMs: -1,
-    blockSizeBytes: 0,
-    mountId: 1 as MountId,
-    replicationMin: 0,
-    replicationMax: -1,
-    owner: options.superuser,
-    group: options.superuserGroup,
-    syncedSeconds: 0,
-    tail: {},
-  })
-  const { uri, readOnly = false, options: storeOptions = {} } = options.rootMount
-  const value = mountValue({ path: '/', uri, readOnly, shared: false, options: storeOptions })
-  const key = inodeKey(0, '')
-  void store.commit([
-    { table: 'inode', key, value: record },
-    { table: 'edge', key: idKey(ROOT_ID), value: key },
-    { table: 'mount', key: idKey(1), value },
-  ])
 }
