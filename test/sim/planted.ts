@@ -33,6 +33,8 @@ export function worldFor(which: Planted, options: SimOptions): SimOptions {
   if (which === 'lost-create') return { ...options, processes: crashing }
   if (which === 'ack-before-flush')
     return { ...options, processes: crashing, storage: { ...storage, flushMs: 100 } }
+  // Paths have to be read again after they were written anew.
+  if (which === 'stale-bytes') return { ...options, clients: 4, opsPerClient: 80, thinkMs: 10 }
   return options
 }
 

@@ -7,7 +7,7 @@ import { describe, expect, test } from '@jest/globals'
 import { PLANTED } from './planted.ts'
 import { type RunResult, report, runSeed } from './run.ts'
 
-const SMOKE_MS = 25_000
+const SMOKE_MS = 20_000
 /** Where the smoke's seeds begin. The same on every machine: a red suite is red for everybody. Hunts begin elsewhere. */
 const FIRST_SEED = 1
 /** Seeds within which each planted defect must be found. */
@@ -28,7 +28,7 @@ function regressSeeds(): number[] {
 describe('simulated clusters', () => {
   test('seeds that found something once stay good', async () => {
     for (const seed of regressSeeds()) mustBeGood(await runSeed(seed))
-  }, 120_000)
+  }, 600_000)
 
   test('other seeds are good, and the workload is not a weak one', async () => {
     const end = performance.now() + SMOKE_MS
@@ -41,15 +41,15 @@ describe('simulated clusters', () => {
       acknowledged += result.acknowledged
     }
     expect(acknowledged / operations).toBeGreaterThan(0.4)
-  }, 120_000)
+  }, 600_000)
 
   test('a seed played twice gives the same trace', async () => {
-    for (const seed of [11, 12, 13]) {
+    for (const seed of [11, 12]) {
       const first = await runSeed(seed)
       const second = await runSeed(seed)
       expect({ hash: second.hash, events: second.events }).toEqual({ hash: first.hash, events: first.events })
     }
-  }, 60_000)
+  }, 600_000)
 
   test.each(PLANTED)(
     'the checkers find the planted defect %s',
