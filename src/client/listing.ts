@@ -1,5 +1,5 @@
 /** Listings as async iterators: the next page is asked for while the caller works on this one. */
-import { AlluxioError, isAlluxioError } from '../core/index.ts'
+import { AlluxioError, isAlluxioError, parentPath } from '../core/index.ts'
 import type { Client, MasterFs } from '../rpc/index.ts'
 import { statusesOfPage } from './file-status.ts'
 import type { FileStatus, ListOptions } from './types.ts'
@@ -88,5 +88,7 @@ async function fetchPage(
     },
     options.signal === undefined ? undefined : { signal: options.signal },
   )
-  return { statuses: statusesOfPage(path, reply.page), cursor: reply.cursor }
+  // A file is listed as itself.
+  const directory = reply.file === true ? parentPath(path) : path
+  return { statuses: statusesOfPage(directory, reply.page), cursor: reply.cursor }
 }

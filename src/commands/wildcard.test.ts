@@ -17,14 +17,15 @@ const TREE: Readonly<Record<string, readonly string[]>> = {
   '/logs': ['x [1].log', 'x#%.log'],
 }
 /** Listings of a fixed tree: what the expansion asks, and nothing more. */
-const listings: Pick<FileSystem, 'list' | 'getStatus'> = {
-  getStatus: async (path: string) => ({ folder: path in TREE }) as never,
+const listings: Pick<FileSystem, 'list'> = {
   async *list(path: string) {
-    const children = path === '/data/readme' ? ['readme'] : TREE[path]
+    if (path === '/data/readme') yield { name: 'readme', path, folder: false } as never
+    const children = path === '/data/readme' ? [] : TREE[path]
     if (children === undefined) throw new AlluxioError('NOT_FOUND', path)
     for (const child of children) {
       const folder = child.endsWith('/')
-      yield { name: folder ? child.slice(0, -1) : child, folder } as never
+      const name = folder ? child.slice(0, -1) : child
+      yield { name, path: `${path === '/' ? '' : path}/${name}`, folder } as never
     }
   },
 }

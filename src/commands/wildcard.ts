@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import type { FileSystem } from '../client/index.ts'
 import { AlluxioError, canonicalPath, isAlluxioError, joinPath } from '../core/index.ts'
 
-type Listings = Pick<FileSystem, 'list' | 'getStatus'>
+type Listings = Pick<FileSystem, 'list'>
 
 const STAR = /(?<!\\)\*/
 
@@ -49,10 +49,10 @@ async function expandExact(
 async function children(fs: Listings, path: string): Promise<{ name: string; folder: boolean }[]> {
   const found: { name: string; folder: boolean }[] = []
   try {
-    for await (const { name, folder } of fs.list(path)) found.push({ name, folder })
-    // The listing of a file is the file itself.
-    if (found.length === 1 && path.endsWith(`/${found[0]?.name}`) && !(await fs.getStatus(path)).folder)
-      return []
+    for await (const child of fs.list(path)) {
+      // The listing of a file is the file itself.
+      if (child.path !== path) found.push({ name: child.name, folder: child.folder })
+    }
   } catch (error) {
     if (isAlluxioError(error, 'NOT_FOUND') || isAlluxioError(error, 'NOT_A_DIRECTORY')) return []
     throw error

@@ -56,10 +56,6 @@ export class Ls extends AlluxioCommand {
     }
     await this.forEachPath(args.path, async (fs, path) => {
       if (flags.directory) return print(await fs.getStatus(path, flags.force ? { syncIntervalMs: 0 } : {}))
-      if (path !== '/') {
-        const status = await fs.getStatus(path, flags.force ? { syncIntervalMs: 0 } : {})
-        if (!status.folder) return print(status)
-      }
       const listing = fs.list(path, {
         recursive: flags.recursive,
         ...(flags.force ? { loadMetadata: 'ALWAYS' as const, syncIntervalMs: 0 } : {}),

@@ -40,7 +40,12 @@ export const MasterFs = contract({
         /** NEVER asks the under-store nothing, ONCE only for directories never loaded, ALWAYS each time. */
         loadMetadata: T.Optional(T.Union([T.Literal('NEVER'), T.Literal('ONCE'), T.Literal('ALWAYS')])),
       }),
-      response: T.Object({ page: Bytes, cursor: T.Optional(T.String()) }),
+      response: T.Object({
+        page: Bytes,
+        cursor: T.Optional(T.String()),
+        /** The path is a file, the page's only entry. */
+        file: T.Optional(T.Boolean()),
+      }),
     }),
     open: unary({
       id: 3,

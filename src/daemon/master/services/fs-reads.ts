@@ -64,8 +64,13 @@ export class FsReads
     const path = canonicalPath(given)
     const { namespace, loader } = this.#modules
     const caller = this.#caller(call)
-    const listing = () =>
-      namespace.list(path, caller, { limit: Math.max(1, Math.min(limit, MAX_PAGE)), cursor })
+    const listing = async () => {
+      const page = await namespace.list(path, caller, {
+        limit: Math.max(1, Math.min(limit, MAX_PAGE)),
+        cursor,
+      })
+      return namespace.inode(path)?.record.directory === false ? { ...page, file: true } : page
+    }
     // A later page never syncs: the first one did.
     if (cursor !== undefined || loadMetadata === 'NEVER') return listing()
     if (namespace.inode(path) === undefined) await loader.find(path)

@@ -43,9 +43,7 @@ export class BlockReport {
   }
 }
 
-export function encodePlaces(
-  places: readonly Pick<BlockPlace, 'tier'>[] & readonly { readonly id: number }[],
-): Buffer {
+export function encodePlaces(places: readonly { readonly id: number; readonly tier: number }[]): Buffer {
   const bytes = Buffer.allocUnsafe(places.length * 9)
   let offset = 0
   for (const { id, tier } of places) {
