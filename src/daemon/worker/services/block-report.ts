@@ -2,7 +2,7 @@
  * What the master has yet to learn about the blocks of this worker. Changes are kept until a heartbeat that carried them
  * was answered, so a lost message loses nothing.
  */
-import type { BlockChanges, BlockPlace } from '../../../store/index.ts'
+import type { BlockChanges } from '../../../store/index.ts'
 
 export interface Delta {
   /** f64 little-endian block ids. */
