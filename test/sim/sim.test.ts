@@ -63,6 +63,6 @@ describe('simulated clusters', () => {
       }
       throw new Error(`${planted} was not found in ${PLANTED_SEEDS} seeds`)
     },
-    120_000,
+    600_000,
   )
 })
