@@ -55,8 +55,8 @@ async function suite(name: string, opening: Promise<UnderStore>): Promise<void> 
     }
     for (const caseName of ufsTestNames()) {
       const reason = ufsTestSkipReason(caseName, store)
-      if (reason !== undefined) test.skip(`${caseName} (skipped: ${reason})`, () => {})
-      else {
+      // A case that asks for what the store says it cannot do is no test of this store.
+      if (reason === undefined) {
         test(caseName, async () => {
           running ??= run()
           await running

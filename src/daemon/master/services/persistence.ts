@@ -21,6 +21,7 @@ import {
   type Runtime,
 } from '../../../core/index.ts'
 import type { Namespace, PersistTask } from '../../../namespace/index.ts'
+import type { UnderStore } from '../../../ufs/index.ts'
 import type { UnderStores } from '../../under-stores.ts'
 import type { Leftovers } from './leftovers.ts'
 import type { PathLocks } from './path-locks.ts'
@@ -315,12 +316,23 @@ export class Persistence implements Component {
     const booked = await locks.exclusive([written, path], async () => {
       if (namespace.inodeById(fileId)?.path !== path) return undefined
       if (path === written) return { outcome: await book(fingerprint) }
-      const folder = to.path.slice(0, Math.max(0, to.path.lastIndexOf('/')))
-      if (folder !== '') await store.mkdir(folder)
-      // What stands in the way was left by a file that has gone: the name is this one's in the namespace.
-      await ignoreAbsent(store.delete(to.path))
-      await store.rename(from.path, to.path)
-      await leftovers.prune(store, written)
+      if ((await versionAt(store, from.path)) === fingerprint) {
+        const folder = to.path.slice(0, Math.max(0, to.path.lastIndexOf('/')))
+        if (folder !== '') await store.mkdir(folder)
+        // What stands in the way was left by a file that has gone: the name is this one's in the namespace.
+        await ignoreAbsent(store.delete(to.path))
+        await store.rename(from.path, to.path)
+        await leftovers.prune(store, written)
+      } else if ((await versionAt(store, to.path)) !== fingerprint) {
+        // Neither where it was written nor moved already by an attempt before: another file's upload came after it.
+        throw new AlluxioError(
+          'CONFLICT',
+          `${written} was replaced in its under-store while ${path} was written there`,
+          {
+            reason: 'SOURCE_CHANGED',
+          },
+        )
+      }
       // A rename may change what the fingerprint is made of.
       return { outcome: await book((await store.status(to.path)).fingerprint) }
     })
@@ -352,5 +364,15 @@ async function ignoreAbsent(work: Promise<void>): Promise<void> {
     await work
   } catch (error) {
     if (!isAlluxioError(error, 'NOT_FOUND')) throw error
+  }
+}
+
+/** Fingerprint of what stands at a path of a store; undefined if nothing does. */
+async function versionAt(store: UnderStore, path: string): Promise<string | undefined> {
+  try {
+    return (await store.status(path)).fingerprint
+  } catch (error) {
+    if (isAlluxioError(error, 'NOT_FOUND')) return undefined
+    throw error
   }
 }
