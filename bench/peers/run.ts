@@ -58,7 +58,10 @@ for (const section of positionals.length === 0 ? SECTIONS : (positionals as Sect
   const command = [
     'node bench/peers/run.ts',
     section,
-    ...process.argv.slice(2).filter((arg) => !(arg in WORK)),
+    // Where the results go is of this machine alone.
+    ...process.argv
+      .slice(2)
+      .filter((arg, i, all) => !(arg in WORK) && arg !== '--out' && all[i - 1] !== '--out'),
   ].join(' ')
   const report = new Report(values.out, section, { command: `\`${command}\``, ...machineHeader(ROOT) })
   const bench = new Bench(options, { report })

@@ -4,8 +4,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { FileSystem } from '../../src/client/index.ts'
+import type { FileSystem, OpenOptions, WriteType } from '../../src/client/index.ts'
 import { Cluster, patternBytes } from '../support/cluster.ts'
+import { readWhole, writeWhole } from '../support/whole-file.ts'
 
 let cluster: Cluster
 let fs: FileSystem
@@ -16,27 +17,9 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => cluster?.dispose())
 
-async function write(
-  path: string,
-  bytes: Buffer,
-  writeType: 'MUST_CACHE' | 'CACHE_THROUGH' | 'ASYNC_THROUGH' | 'THROUGH' = 'MUST_CACHE',
-) {
-  const writer = await fs.create(path, { writeType })
-  for (let at = 0; at < bytes.length; at += 256 * 1024)
-    await writer.write(bytes.subarray(at, at + 256 * 1024))
-  return writer.close()
-}
-
-async function read(path: string): Promise<Buffer> {
-  const reader = await fs.open(path)
-  try {
-    const chunks: Uint8Array[] = []
-    for await (const chunk of reader.stream()) chunks.push(Buffer.from(chunk))
-    return Buffer.concat(chunks)
-  } finally {
-    await reader.close()
-  }
-}
+const write = (path: string, bytes: Uint8Array, writeType: WriteType = 'MUST_CACHE') =>
+  writeWhole(fs, path, bytes, writeType)
+const read = (path: string, options: OpenOptions = {}) => readWhole(fs, path, options)
 
 describe('kill -9 of the master', () => {
   test('in the middle of 10,000 creates: every acknowledged one is there', async () => {

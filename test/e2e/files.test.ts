@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { FileSystem } from '../../src/client/index.ts'
+import type { FileSystem, OpenOptions, WriteType } from '../../src/client/index.ts'
 import { Cluster, patternBytes } from '../support/cluster.ts'
+import { readWhole, writeWhole } from '../support/whole-file.ts'
 
 let cluster: Cluster
 let fs: FileSystem
@@ -19,26 +20,9 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => cluster?.dispose())
 
-async function write(
-  path: string,
-  bytes: Uint8Array,
-  writeType: 'MUST_CACHE' | 'CACHE_THROUGH' | 'THROUGH' = 'CACHE_THROUGH',
-) {
-  const writer = await fs.create(path, { writeType })
-  await writer.write(bytes)
-  return writer.close()
-}
-
-async function read(path: string, options = {}): Promise<Buffer> {
-  const reader = await fs.open(path, options)
-  try {
-    const chunks: Buffer[] = []
-    for await (const chunk of reader.stream()) chunks.push(Buffer.from(chunk))
-    return Buffer.concat(chunks)
-  } finally {
-    await reader.close()
-  }
-}
+const write = (path: string, bytes: Uint8Array, writeType: WriteType = 'CACHE_THROUGH') =>
+  writeWhole(fs, path, bytes, writeType)
+const read = (path: string, options: OpenOptions = {}) => readWhole(fs, path, options)
 
 const NAMES = [
   'with space',

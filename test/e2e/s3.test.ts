@@ -1,7 +1,7 @@
 /** A cluster over S3: calls counted by the server, and the server stopped, throttling, hanging, cut short. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import type { FileSystem } from '../../src/client/index.ts'
+import type { FileSystem, OpenOptions, WriteType } from '../../src/client/index.ts'
 import { Cluster, patternBytes } from '../support/cluster.ts'
 import {
   type Availability,
@@ -11,6 +11,7 @@ import {
   startMinio,
   startS3Latency,
 } from '../support/servers/index.ts'
+import { readWhole, writeWhole } from '../support/whole-file.ts'
 
 const counting: Availability<S3LatencyServer> = await ifAvailable(() => startS3Latency())
 const minio: Availability<S3Server> = await ifAvailable(startMinio)
@@ -30,26 +31,9 @@ async function mount(path: string, server: S3Server, prefix: string): Promise<vo
   await fs.mount(path, `s3://${server.bucket}/${prefix}`, { options: server.options() })
 }
 
-async function write(
-  path: string,
-  bytes: Uint8Array,
-  writeType: 'CACHE_THROUGH' | 'ASYNC_THROUGH' | 'THROUGH' = 'CACHE_THROUGH',
-) {
-  const writer = await fs.create(path, { writeType })
-  await writer.write(bytes)
-  return writer.close()
-}
-
-async function read(path: string, options = {}): Promise<Buffer> {
-  const reader = await fs.open(path, options)
-  try {
-    const chunks: Buffer[] = []
-    for await (const chunk of reader.stream()) chunks.push(Buffer.from(chunk))
-    return Buffer.concat(chunks)
-  } finally {
-    await reader.close()
-  }
-}
+const write = (path: string, bytes: Uint8Array, writeType: WriteType = 'CACHE_THROUGH') =>
+  writeWhole(fs, path, bytes, writeType)
+const read = (path: string, options: OpenOptions = {}) => readWhole(fs, path, options)
 
 const describeCounting = counting.server === undefined ? describe.skip : describe
 const describeMinio = minio.server === undefined ? describe.skip : describe
