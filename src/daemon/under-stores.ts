@@ -1,5 +1,5 @@
 /** The open under-stores of a daemon, one a mount, opened when first needed and again when a mount changes. */
-import { AlluxioError, type Log, type Metrics, type Runtime } from '../core/index.ts'
+import { AlluxioError, isAlluxioError, type Log, type Metrics, type Runtime } from '../core/index.ts'
 import { openStore, type UnderStore } from '../ufs/index.ts'
 
 export interface MountedStore {
@@ -59,5 +59,15 @@ export class UnderStores {
   async close(): Promise<void> {
     this.#closed = true
     await Promise.allSettled([...this.#stores.keys()].map((mountId) => this.forget(mountId)))
+  }
+}
+
+/** The answer of a store, or undefined when it does not have the path that was asked about. */
+export async function ifPresent<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    if (isAlluxioError(error, 'NOT_FOUND') || isAlluxioError(error, 'NOT_A_DIRECTORY')) return undefined
+    throw error
   }
 }

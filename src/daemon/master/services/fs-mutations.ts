@@ -16,7 +16,7 @@ import {
 import type { BlockMap, Caller, CompleteRequest, Inode, Namespace } from '../../../namespace/index.ts'
 import type { Call, Handlers, MasterFs } from '../../../rpc/index.ts'
 import type { UnderStore } from '../../../ufs/index.ts'
-import type { UnderStores } from '../../under-stores.ts'
+import { ifPresent, type UnderStores } from '../../under-stores.ts'
 import type { BlockFreer } from './block-freer.ts'
 import type { Callers } from './callers.ts'
 import type { FsReads } from './fs-reads.ts'
@@ -245,7 +245,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
       if (inode !== undefined) {
         namespace.checkDelete(asked, caller)
         const { store, path: below } = await this.#storeOf(path)
-        await absentIsFine(store.delete(below, { recursive: inode.record.directory }))
+        await ifPresent(store.delete(below, { recursive: inode.record.directory }))
       }
       await namespace.delete(asked, caller)
     })
@@ -463,12 +463,4 @@ function ttlActionOf(action: string | undefined): { ttlAction?: TtlAction } {
     'INVALID_ARGUMENT',
     `TTL action "${action}" is not one of DELETE, FREE, DELETE_ALLUXIO`,
   )
-}
-
-async function absentIsFine(work: Promise<void>): Promise<void> {
-  try {
-    await work
-  } catch (error) {
-    if (!isAlluxioError(error, 'NOT_FOUND')) throw error
-  }
 }

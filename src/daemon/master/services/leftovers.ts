@@ -5,7 +5,7 @@
 import { isAlluxioError, isWithin, type Log, parentPath, type Runtime } from '../../../core/index.ts'
 import type { Namespace } from '../../../namespace/index.ts'
 import type { UnderStore } from '../../../ufs/index.ts'
-import type { UnderStores } from '../../under-stores.ts'
+import { ifPresent, type UnderStores } from '../../under-stores.ts'
 import type { PathLocks } from './path-locks.ts'
 
 /** A writer that has not completed its file for so long is not expected to put its object any more. */
@@ -63,13 +63,13 @@ export class Leftovers {
       await locks.exclusive([path], async () => {
         const { mount, path: below } = namespace.resolve(path)
         const store = await stores.get(mount)
-        const found = await absent(store.status(below))
+        const found = await ifPresent(store.status(below))
         if (found === undefined || found.directory || found.fingerprint !== fingerprint) return
         const inode = namespace.inode(path)
         // Somebody looked meanwhile and took it for a file.
         if (inode?.record.persistence === 'PERSISTED' && inode.record.tail.fp === fingerprint)
           await namespace.evict(path)
-        await absent(store.delete(below))
+        await ifPresent(store.delete(below))
         await this.prune(store, path)
       })
     } catch (error) {
@@ -83,7 +83,7 @@ export class Leftovers {
     await locks.exclusive([path], async () => {
       if (namespace.inode(path)?.record.persistence === 'PERSISTED') return
       const { mount, path: below } = namespace.resolve(path)
-      await absent((await stores.get(mount)).delete(below))
+      await ifPresent((await stores.get(mount)).delete(below))
     })
   }
 
@@ -103,14 +103,5 @@ export class Leftovers {
         if (!isAlluxioError(error, 'NOT_FOUND')) return
       }
     }
-  }
-}
-
-async function absent<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked
-  } catch (error) {
-    if (isAlluxioError(error, 'NOT_FOUND') || isAlluxioError(error, 'NOT_A_DIRECTORY')) return undefined
-    throw error
   }
 }

@@ -10,7 +10,6 @@ import {
   baseName,
   checkName,
   FLAG_CHILDREN_LOADED,
-  isAlluxioError,
   joinPath,
   type Log,
   type Metrics,
@@ -20,7 +19,7 @@ import {
 } from '../../../core/index.ts'
 import type { Inode, LoadedEntry, Namespace } from '../../../namespace/index.ts'
 import type { UfsPage, UfsStatus, UnderStore } from '../../../ufs/index.ts'
-import type { UnderStores } from '../../under-stores.ts'
+import { ifPresent, type UnderStores } from '../../under-stores.ts'
 import type { PathLocks } from './path-locks.ts'
 
 export interface MetadataLoaderOptions {
@@ -300,12 +299,12 @@ export class MetadataLoader {
 
   async #status(path: string): Promise<UfsStatus | undefined> {
     const { store, path: below } = await this.#storeOf(path)
-    return absent(store.status(below))
+    return ifPresent(store.status(below))
   }
 
   /** The first page; undefined when the directory does not exist in the store. */
   async #list(store: UnderStore, path: string): Promise<UfsPage | undefined> {
-    return absent(store.list(path, { limit: PAGE }))
+    return ifPresent(store.list(path, { limit: PAGE }))
   }
 }
 
@@ -317,15 +316,6 @@ function isInStore({ record }: Inode): boolean {
 /** Its children were all listed once. */
 function isLoaded({ record }: Inode): boolean {
   return (record.flags & FLAG_CHILDREN_LOADED) !== 0
-}
-
-async function absent<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked
-  } catch (error) {
-    if (isAlluxioError(error, 'NOT_FOUND') || isAlluxioError(error, 'NOT_A_DIRECTORY')) return undefined
-    throw error
-  }
 }
 
 function lastName(path: string): string {

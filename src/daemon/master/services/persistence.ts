@@ -13,7 +13,6 @@ import {
   type Component,
   every,
   type FileId,
-  isAlluxioError,
   isWithin,
   joinPath,
   type Log,
@@ -22,7 +21,7 @@ import {
 } from '../../../core/index.ts'
 import type { Namespace, PersistTask } from '../../../namespace/index.ts'
 import type { UnderStore } from '../../../ufs/index.ts'
-import type { UnderStores } from '../../under-stores.ts'
+import { ifPresent, type UnderStores } from '../../under-stores.ts'
 import type { Leftovers } from './leftovers.ts'
 import type { PathLocks } from './path-locks.ts'
 import type { Worker, WorkerCommand, WorkerRegistry } from './worker-registry.ts'
@@ -320,7 +319,7 @@ export class Persistence implements Component {
         const folder = to.path.slice(0, Math.max(0, to.path.lastIndexOf('/')))
         if (folder !== '') await store.mkdir(folder)
         // What stands in the way was left by a file that has gone: the name is this one's in the namespace.
-        await ignoreAbsent(store.delete(to.path))
+        await ifPresent(store.delete(to.path))
         await store.rename(from.path, to.path)
         await leftovers.prune(store, written)
       } else if ((await versionAt(store, to.path)) !== fingerprint) {
@@ -359,20 +358,7 @@ export class Persistence implements Component {
   }
 }
 
-async function ignoreAbsent(work: Promise<void>): Promise<void> {
-  try {
-    await work
-  } catch (error) {
-    if (!isAlluxioError(error, 'NOT_FOUND')) throw error
-  }
-}
-
 /** Fingerprint of what stands at a path of a store; undefined if nothing does. */
 async function versionAt(store: UnderStore, path: string): Promise<string | undefined> {
-  try {
-    return (await store.status(path)).fingerprint
-  } catch (error) {
-    if (isAlluxioError(error, 'NOT_FOUND')) return undefined
-    throw error
-  }
+  return (await ifPresent(store.status(path)))?.fingerprint
 }
