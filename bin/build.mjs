@@ -1,4 +1,4 @@
-// Bundles the sources: dist/alluxio.cjs and .js (the command, one chunk a command), dist/client.js (the library), the oclif manifest.
+// Bundles the sources: dist/alluxio.cjs and .js (the command, one chunk a command), dist/client.js (the library), dist/ufs.js (for stores of third parties), the oclif manifest.
 // Chunks are named by content and stay for a week, so that a daemon that runs on an older build still finds its own.
 
 import { execFileSync } from 'node:child_process'
@@ -34,6 +34,7 @@ async function bundle() {
     entryPoints: {
       alluxio: 'bin/main.mjs',
       client: 'src/client/index.ts',
+      ufs: 'src/ufs/plug-in.ts',
       commands: 'src/commands/explicit.ts',
     },
     outdir: 'dist',

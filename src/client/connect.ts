@@ -82,7 +82,7 @@ export async function connectFileSystem(
       workers,
       tierFiles,
       locals: new LocalBlocks({ tierFiles, log }),
-      ufs: new UfsDoor({ fs, runtime, log, openStore: modules.openStore }),
+      ufs: new UfsDoor({ fs, config, runtime, log, openStore: modules.openStore }),
       runtime,
       log,
       disconnect: () => links.close(),

@@ -1,4 +1,5 @@
 /** The client's own way to under-stores, for the case that no worker lives. Stores are loaded and opened on first use. */
+import type { Config } from '../core/config/index.ts'
 import { AlluxioError, type Log, type Runtime } from '../core/index.ts'
 import type { Client, Infer, MasterFs, MountInfo } from '../rpc/index.ts'
 import type { UnderStore } from '../ufs/store.ts'
@@ -6,6 +7,7 @@ import type { Source } from './open-file.ts'
 
 export interface UfsDoorModules {
   readonly fs: Client<typeof MasterFs>
+  readonly config: Config
   readonly runtime: Runtime
   readonly log: Log
   /** Replaced by the simulation. @default openStore of src/ufs */
@@ -54,13 +56,14 @@ export class UfsDoor {
   }
 
   async #connect(mountId: number): Promise<UnderStore> {
-    const { fs, runtime, log, openStore: open } = this.#modules
+    const { fs, config, runtime, log, openStore: open } = this.#modules
     const { mounts } = await fs.mounts({})
     const mount = mounts.find((candidate) => candidate.mountId === mountId)
     if (mount === undefined)
       throw new AlluxioError('NOT_FOUND', `no mount has id ${mountId}: it was unmounted`)
     if (open !== undefined) return open(mount)
-    const { openStore } = await import('../ufs/index.ts')
-    return openStore(mount.uri, mount.options, { runtime, log })
+    const { mountOptions, openStore, StorePlugIns } = await import('../ufs/index.ts')
+    const plugIns = StorePlugIns.of(config)
+    return openStore(mount.uri, mountOptions(config, mount.options), { runtime, log, plugIns })
   }
 }

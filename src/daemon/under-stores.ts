@@ -1,6 +1,8 @@
 /** The open under-stores of a daemon, one a mount, opened when first needed and again when a mount changes. */
+
+import type { Config } from '../core/config/index.ts'
 import { AlluxioError, isAlluxioError, type Log, type Metrics, type Runtime } from '../core/index.ts'
-import { openStore, type UnderStore } from '../ufs/index.ts'
+import { mountOptions, openStore, StorePlugIns, type UnderStore } from '../ufs/index.ts'
 
 export interface MountedStore {
   readonly mountId: number
@@ -12,10 +14,10 @@ export interface UnderStoresModules {
   readonly runtime: Runtime
   readonly log: Log
   readonly metrics: Metrics
-  /** What the site says for all stores (`mountOptions` of the configuration); a mount's own options win. */
-  readonly siteOptions?: Readonly<Record<string, string>>
+  /** What the site says for all stores; a mount's own options win. */
+  readonly config: Config
   /** Replaced by the simulation. @default openStore of src/ufs */
-  readonly open?: (mount: MountedStore) => Promise<UnderStore>
+  readonly openStore?: ((mount: MountedStore) => Promise<UnderStore>) | undefined
 }
 
 export class UnderStores {
@@ -23,15 +25,11 @@ export class UnderStores {
   readonly #stores = new Map<number, { readonly key: string; readonly store: Promise<UnderStore> }>()
   #closed = false
 
-  constructor(modules: UnderStoresModules) {
+  /** @throws INVALID_ARGUMENT when the configuration names plug-ins wrongly */
+  constructor({ config, openStore: open, ...modules }: UnderStoresModules) {
+    const plugIns = StorePlugIns.of(config)
     this.#open =
-      modules.open ??
-      (async ({ uri, options }) =>
-        openStore(
-          uri,
-          { ...modules.siteOptions, ...options },
-          { runtime: modules.runtime, log: modules.log, metrics: modules.metrics },
-        ))
+      open ?? (({ uri, options }) => openStore(uri, mountOptions(config, options), { ...modules, plugIns }))
   }
 
   /** @throws what opening the store throws; a failure is not remembered. */

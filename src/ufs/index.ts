@@ -3,12 +3,13 @@
  *
  * Owns: the store interface, the registry from scheme to store, and the layers round a store (retry, timeout, limits, metrics,
  * faults, secrets). Never decides what to cache, knows no namespace path and no mount table; a store sees only
- * paths below its root. Read on in `store.ts` (the interface), `layers/index.ts` (the order of the layers and why) and
- * `contract-suite/` (what every store must do).
+ * paths below its root. Read on in `store.ts` (the interface), `layers/index.ts` (the order of the layers and why),
+ * `contract-suite/` (what every store must do), and `plug-in.ts` (what the author of another store imports).
  */
 export { runUfsTests, type UfsTestResult, ufsTestNames, ufsTestSkipReason } from './contract-suite/index.ts'
 export type { FaultOptions } from './layers/faults.ts'
 export { MemoryStore, type MemoryStoreOptions, MemoryTree, memoryFactory } from './memory/index.ts'
+export { StorePlugIns } from './plug-ins.ts'
 export {
   openStore,
   type StoreModules,

@@ -2,11 +2,13 @@
 
 import { resolveSecret } from '../core/config/index.ts'
 import { AlluxioError, type Log, type Metrics, type Runtime, type Secret } from '../core/index.ts'
+import { UFS_MODULES } from '../core/options/ufs.options.ts'
 import type { FaultOptions } from './layers/faults.ts'
 import { wrapStore } from './layers/index.ts'
 import { UfsMetrics } from './layers/metrics.ts'
 import { RetryPolicy } from './layers/retry-policy.ts'
 import { Redaction } from './layers/secrets.ts'
+import type { StorePlugIns } from './plug-ins.ts'
 import { layerSettings } from './settings.ts'
 import type { UnderStore } from './store.ts'
 import { parseUfsUri, type UfsUri } from './uri.ts'
@@ -26,9 +28,10 @@ export interface StoreModules {
   readonly secret: (key: string, text: string) => Secret
 }
 
-/** A kind of store. Third parties export one as `ufsFactory` from their module. */
+/** A kind of store. Third parties export one as the default of their module (`plug-in.ts`). */
 export interface UfsFactory {
   readonly schemes: readonly string[]
+  /** Makes no call to the store. @throws INVALID_ARGUMENT for bad options */
   open(uri: UfsUri, options: UfsOptions, modules: StoreModules): Promise<UnderStore>
 }
 
@@ -41,6 +44,8 @@ export interface UfsModules {
   readonly faults?: FaultOptions
   /** More kinds of stores; they win over the built-in ones. */
   readonly factories?: readonly UfsFactory[]
+  /** Stores of third parties; they win over the built-in ones too. @default none */
+  readonly plugIns?: StorePlugIns
 }
 
 type Loader = () => Promise<UfsFactory>
@@ -56,11 +61,21 @@ const BUILT_IN: Readonly<Record<string, Loader>> = {
 /**
  * Opens the store that `uri` names, wrapped by the layers (retry, limits, metrics, timeout, faults, redaction).
  * No call is made to it: a missing bucket or folder shows with the first operation.
- * @throws INVALID_ARGUMENT for a malformed URI or option, or a scheme that nobody serves.
+ * @throws INVALID_ARGUMENT for a malformed URI or option, or a scheme that nobody serves; reason UFS_MODULE, also with TIMEOUT,
+ *   for the module of a third party that cannot be used.
  */
 export async function openStore(uri: string, options: UfsOptions, modules: UfsModules): Promise<UnderStore> {
   const parsed = parseUfsUri(uri)
-  const factory = await factoryFor(parsed, modules.factories ?? [])
+  if (options[UFS_MODULES.key] !== undefined) {
+    throw new AlluxioError(
+      'INVALID_ARGUMENT',
+      `${UFS_MODULES.key} is for the site: no mount may name modules`,
+      {
+        reason: 'INVALID_UFS_OPTION',
+      },
+    )
+  }
+  const factory = await factoryFor(parsed, modules)
   const settings = layerSettings(options)
   const redaction = new Redaction()
   const metrics = modules.metrics === undefined ? undefined : UfsMetrics.of(modules.metrics, parsed.text)
@@ -86,12 +101,20 @@ export async function openStore(uri: string, options: UfsOptions, modules: UfsMo
   })
 }
 
-async function factoryFor(uri: UfsUri, extra: readonly UfsFactory[]): Promise<UfsFactory> {
-  const given = extra.find((factory) => factory.schemes.includes(uri.scheme))
+async function factoryFor(
+  uri: UfsUri,
+  { factories = [], plugIns }: Pick<UfsModules, 'factories' | 'plugIns'>,
+): Promise<UfsFactory> {
+  const given =
+    factories.find((factory) => factory.schemes.includes(uri.scheme)) ?? plugIns?.factory(uri.scheme)
   if (given !== undefined) return given
   const load = Object.hasOwn(BUILT_IN, uri.scheme) ? BUILT_IN[uri.scheme] : undefined
   if (load !== undefined) return load()
-  const known = [...Object.keys(BUILT_IN), ...extra.flatMap((factory) => factory.schemes)]
+  const known = [
+    ...Object.keys(BUILT_IN),
+    ...factories.flatMap((factory) => factory.schemes),
+    ...(plugIns?.schemes ?? []),
+  ]
   throw new AlluxioError(
     'INVALID_ARGUMENT',
     `no store serves "${uri.scheme}:" (in ${uri.text}): write one of ${known.map((s) => `${s}://`).join(', ')} or an absolute path`,

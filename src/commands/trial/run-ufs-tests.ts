@@ -30,7 +30,9 @@ export class RunUfsTests extends AlluxioCommand {
 
   override async run(): Promise<void> {
     const { flags } = await this.parse(RunUfsTests)
-    const { mountOptions, openStore, runUfsTests, ufsTestNames } = await import('../../ufs/index.ts')
+    const { mountOptions, openStore, runUfsTests, StorePlugIns, ufsTestNames } = await import(
+      '../../ufs/index.ts'
+    )
     const options: Record<string, string> = {}
     for (const pair of flags.option ?? []) {
       const equals = pair.indexOf('=')
@@ -43,6 +45,7 @@ export class RunUfsTests extends AlluxioCommand {
     const store = await openStore(flags.path, mountOptions(this.configuration, options), {
       runtime: systemRuntime,
       log: silentLog,
+      plugIns: StorePlugIns.of(this.configuration),
     })
     const counts = { passed: 0, failed: 0, skipped: 0 }
     try {

@@ -1,6 +1,6 @@
 import { enumOption, option } from '../config/option.ts'
 
-option('alluxio.home', 'path', {
+export const HOME = option('alluxio.home', 'path', {
   default: '.',
   scope: 'all',
   doc: 'Folder of the installation.',

@@ -1,6 +1,16 @@
 /** Options of under-stores. Each may also be given per mount (`--option key=value`), which wins over the site's. */
 import { enumOption, option } from '../config/option.ts'
 
+export const UFS_MODULES = option('alluxio.underfs.modules', 'list', {
+  default: [],
+  scope: 'all',
+  doc: 'Stores of third parties as scheme=module: the name of a package (looked for in alluxio.extensions.dir, then in the data folder and the installation), or a path (relative ones, which begin with a dot, are of the data folder). For the site only: a mount cannot name modules.',
+})
+export const EXTENSIONS_DIR = option('alluxio.extensions.dir', 'path', {
+  default: '${alluxio.data}/extensions',
+  scope: 'all',
+  doc: 'Folder in whose node_modules the packages of third parties are installed.',
+})
 export const UFS_TIMEOUT = option('alluxio.underfs.timeout', 'duration', {
   default: 30_000,
   scope: 'all',

@@ -15,7 +15,7 @@ import * as o from '../../core/options/index.ts'
 import { openLmdbStore, type RecordStore } from '../../metastore/index.ts'
 import { BlockMap, Namespace } from '../../namespace/index.ts'
 import { MasterAdmin, MasterBlock, MasterFs, RpcServer, type Transport } from '../../rpc/index.ts'
-import { mountOptions, type UnderStore } from '../../ufs/index.ts'
+import type { UnderStore } from '../../ufs/index.ts'
 import { HttpDoor } from '../http.ts'
 import { type MountedStore, UnderStores } from '../under-stores.ts'
 import { VERSION } from '../version.ts'
@@ -82,13 +82,7 @@ async function serve(
   const { clusterId } = store
   const blocks = new BlockMap()
   const namespace = new Namespace(namespaceOptions(config, modules), { store, runtime, blocks, metrics })
-  const stores = new UnderStores({
-    runtime,
-    log,
-    metrics,
-    siteOptions: mountOptions(config),
-    ...(modules.openStore === undefined ? {} : { open: modules.openStore }),
-  })
+  const stores = new UnderStores({ config, runtime, log, metrics, openStore: modules.openStore })
   const callers = new Callers(new UserGroups({ runtime }))
   const locks = new PathLocks()
   const workers = new WorkerRegistry(

@@ -13,7 +13,7 @@ import {
 import * as o from '../../core/options/index.ts'
 import { MasterBlock, RpcServer, type Transport, WorkerBlock } from '../../rpc/index.ts'
 import { type BlockStore, openBlockStore } from '../../store/index.ts'
-import { mountOptions, type UnderStore } from '../../ufs/index.ts'
+import type { UnderStore } from '../../ufs/index.ts'
 import { HttpDoor } from '../http.ts'
 import { type MountedStore, UnderStores } from '../under-stores.ts'
 import { loadIdentity, saveIdentity, type WorkerIdentity } from './identity.ts'
@@ -87,13 +87,7 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
   )
   const masterAddress = `${config.get(o.MASTER_HOSTNAME)}:${config.get(o.MASTER_RPC_PORT)}`
   const master = peers.connect(masterAddress, 'master').client(MasterBlock)
-  const stores = new UnderStores({
-    runtime,
-    log,
-    metrics,
-    siteOptions: mountOptions(config),
-    ...(modules.openStore === undefined ? {} : { open: modules.openStore }),
-  })
+  const stores = new UnderStores({ config, runtime, log, metrics, openStore: modules.openStore })
   const mounts = new MountTable({ fetch: () => master.mounts({}), stores, log })
   const clusterId = () => link.identity.clusterId
   const workerId = () => link.workerId

@@ -1,5 +1,5 @@
 /** The door for a store's errors and paths: what is thrown here is an AlluxioError, and no path leaves the root. */
-import { isAlluxioError, toAlluxioError } from '../../core/index.ts'
+import { fromErrno } from '../../core/index.ts'
 import type { UfsReadOptions, UnderStore } from '../store.ts'
 import { checkStorePath } from '../uri.ts'
 import { around, type ChunkSource, iterable, writerAround } from './around.ts'
@@ -12,16 +12,16 @@ export function translationLayer(store: UnderStore, uri: string): UnderStore {
       try {
         return await run(call.signal)
       } catch (error) {
-        throw isAlluxioError(error) ? error : toAlluxioError(error, `ufs.${call.operation} ${uri}`)
+        throw fromErrno(error, `ufs.${call.operation}`, `${uri} ${call.path}`)
       }
     },
     read: (path, options, open) => iterable(() => new TranslatedRead(path, options, open, uri)),
-    write: (_path, writer) =>
+    write: (path, writer) =>
       writerAround(writer, async (_kind, _bytes, run) => {
         try {
           return await run()
         } catch (error) {
-          throw isAlluxioError(error) ? error : toAlluxioError(error, `ufs.create ${uri}`)
+          throw fromErrno(error, 'ufs.create', `${uri} ${path}`)
         }
       }),
   })
@@ -37,10 +37,12 @@ export function translationLayer(store: UnderStore, uri: string): UnderStore {
 class TranslatedRead implements ChunkSource {
   readonly #open: () => AsyncIterator<Uint8Array>
   readonly #uri: string
+  readonly #path: string
   #inner: AsyncIterator<Uint8Array> | undefined
 
   constructor(path: string, options: UfsReadOptions, open: UnderStore['open'], uri: string) {
     this.#uri = uri
+    this.#path = path
     this.#open = () => {
       checkStorePath(path)
       return open(path, options)[Symbol.asyncIterator]()
@@ -52,7 +54,7 @@ class TranslatedRead implements ChunkSource {
       this.#inner ??= this.#open()
       return await this.#inner.next()
     } catch (error) {
-      throw isAlluxioError(error) ? error : toAlluxioError(error, `ufs.open ${this.#uri}`)
+      throw fromErrno(error, 'ufs.open', `${this.#uri} ${this.#path}`)
     }
   }
 

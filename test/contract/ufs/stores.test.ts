@@ -1,10 +1,13 @@
-/** Every store against the suite: a local folder, memory, and real S3 servers. */
+/** Every store against the suite: a local folder, memory, a third party's module, and real S3 servers. */
+import { resolve } from 'node:path'
 import { afterAll, describe, expect, test } from '@jest/globals'
+import { Config } from '../../../src/core/config/index.ts'
 import { Metrics, silentLog, systemRuntime } from '../../../src/core/index.ts'
 import {
   memoryFactory,
   openStore,
   runUfsTests,
+  StorePlugIns,
   type UfsTestResult,
   type UnderStore,
   ufsTestNames,
@@ -31,12 +34,15 @@ afterAll(async () => {
   for (const { server } of Object.values(servers)) await server?.stop()
 })
 
+const shelf = `shelf=${resolve('test/support/shelf-store/shelf.mjs')}`
+const plugIns = StorePlugIns.of(Config.load({ env: {}, overrides: { 'alluxio.underfs.modules': shelf } }))
 const open = (uri: string, options: Record<string, string> = {}): Promise<UnderStore> =>
   openStore(uri, options, {
     runtime: systemRuntime,
     log: silentLog,
     metrics: new Metrics(),
     factories: [memoryFactory()],
+    plugIns,
   })
 
 /** Runs the suite once and reports each case as a test of its own. */
@@ -70,6 +76,9 @@ async function suite(name: string, opening: Promise<UnderStore>): Promise<void> 
 }
 
 await suite('local folder', open(folder.path))
+const shelved = await open('shelf://suite', { 'shelf.root': folder.path })
+await shelved.mkdir('')
+await suite('module of a third party', Promise.resolve(shelved))
 await suite('memory', open('mem://suite/'))
 for (const [name, { server, reason }] of Object.entries(servers)) {
   if (server !== undefined) await suite(name, open(`s3://${server.bucket}/below/a prefix`, server.options()))
