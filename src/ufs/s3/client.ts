@@ -5,7 +5,8 @@ import * as OPTIONS from '../../core/options/ufs.options.ts'
 import type { StoreModules, UfsOptions } from '../registry.ts'
 import { setting } from '../settings.ts'
 import { fromS3, type S3Place } from './errors.ts'
-import { HttpHandler } from './http-handler.ts'
+import { type Answer, HttpHandler } from './http-handler.ts'
+import { SignedRequests } from './signed-requests.ts'
 
 /** The SDK, loaded when the first S3 store is opened. */
 export type Sdk = typeof import('@aws-sdk/client-s3')
@@ -26,16 +27,23 @@ export class S3Connection {
   readonly sdk: Sdk
   readonly bucket: string
   readonly #client: S3Client
+  readonly #signed: SignedRequests
   readonly #place: S3Place
   readonly #onApiCall: (api: string) => void
 
   constructor(
     options: { readonly bucket: string; readonly endpoint: string },
-    modules: { readonly sdk: Sdk; readonly client: S3Client; readonly onApiCall: (api: string) => void },
+    modules: {
+      readonly sdk: Sdk
+      readonly client: S3Client
+      readonly signed: SignedRequests
+      readonly onApiCall: (api: string) => void
+    },
   ) {
     this.sdk = modules.sdk
     this.bucket = options.bucket
     this.#client = modules.client
+    this.#signed = modules.signed
     this.#place = options
     this.#onApiCall = modules.onApiCall
   }
@@ -45,13 +53,47 @@ export class S3Connection {
     const api = command.constructor.name.replace(/Command$/, '')
     this.#onApiCall(api)
     const { signal, silenceMs } = options
+    return this.#translated(
+      `${api} ${path || '/'}`,
+      signal,
+      () =>
+        this.#client.send(command as never, {
+          ...(signal === undefined ? {} : { abortSignal: signal }),
+          ...(silenceMs === undefined ? {} : { requestTimeout: silenceMs }),
+        }) as Promise<Output>,
+    )
+  }
+
+  /** Asks for an object without the SDK; undefined when only the SDK can: then `sendInstead`. @throws AlluxioError */
+  ask(
+    method: 'GET' | 'HEAD',
+    key: string,
+    headers: Readonly<Record<string, string>>,
+    path: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer | undefined> {
+    const api = method === 'GET' ? 'GetObject' : 'HeadObject'
+    return this.#translated(`${api} ${path || '/'}`, signal, () =>
+      this.#signed.ask(method, api, key, headers, signal),
+    )
+  }
+
+  async sendInstead<Output>(
+    command: Command<Output>,
+    path: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Output> {
+    const output = await this.send(command, path, { signal })
+    this.#signed.bypass()
+    return output
+  }
+
+  /** Runs a request; `what` is for the message. @throws AlluxioError */
+  async #translated<T>(what: string, signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
     try {
-      return (await this.#client.send(command as never, {
-        ...(signal === undefined ? {} : { abortSignal: signal }),
-        ...(silenceMs === undefined ? {} : { requestTimeout: silenceMs }),
-      })) as Output
+      return await run()
     } catch (error) {
-      throw fromS3(error, `${api} ${path || '/'}`, this.#place, signal)
+      throw fromS3(error, what, this.#place, signal)
     }
   }
 
@@ -66,11 +108,30 @@ export async function connect(
   modules: StoreModules,
 ): Promise<S3Connection> {
   const endpoint = endpointOf(options)
+  const handler = new HttpHandler(
+    {
+      connections: setting(options, OPTIONS.UFS_S3_CONNECTIONS)!,
+      stallMs: setting(options, OPTIONS.UFS_STALL_TIMEOUT)!,
+    },
+    modules,
+  )
+  const pathStyle = setting(options, OPTIONS.UFS_S3_PATH_STYLE)
+  const forcePathStyle = pathStyle === 'true' || (pathStyle === 'auto' && endpoint !== '')
   const config = await clientConfig(options, modules, endpoint)
   const sdk = await import('@aws-sdk/client-s3')
-  const client = new sdk.S3Client(config)
+  const client = new sdk.S3Client({
+    ...config,
+    forcePathStyle,
+    requestHandler: handler as unknown as NonNullable<S3ClientConfig['requestHandler']>,
+  })
   if (!signsPayload(options, endpoint)) leavePayloadUnsigned(client)
-  return new S3Connection({ bucket, endpoint }, { sdk, client, onApiCall: modules.onApiCall })
+  const { onApiCall, runtime } = modules
+  const anonymous = setting(options, OPTIONS.UFS_S3_ANONYMOUS)
+  const signed = new SignedRequests(
+    { bucket, endpoint, pathStyle: forcePathStyle, anonymous },
+    { client, handler, runtime, onApiCall },
+  )
+  return new S3Connection({ bucket, endpoint }, { sdk, client, signed, onApiCall })
 }
 
 async function clientConfig(
@@ -78,7 +139,6 @@ async function clientConfig(
   modules: StoreModules,
   endpoint: string,
 ): Promise<S3ClientConfig> {
-  const pathStyle = setting(options, OPTIONS.UFS_S3_PATH_STYLE)
   const region = setting(options, OPTIONS.UFS_S3_REGION)
   const profile = setting(options, OPTIONS.UFS_S3_PROFILE)
   return {
@@ -87,14 +147,6 @@ async function clientConfig(
     ...(region !== '' ? { region } : endpoint !== '' ? { region: 'us-east-1' } : {}),
     ...(profile === '' ? {} : { profile }),
     ...credentials(options, modules),
-    forcePathStyle: pathStyle === 'true' || (pathStyle === 'auto' && endpoint !== ''),
-    requestHandler: new HttpHandler(
-      {
-        connections: setting(options, OPTIONS.UFS_S3_CONNECTIONS)!,
-        stallMs: setting(options, OPTIONS.UFS_STALL_TIMEOUT)!,
-      },
-      modules,
-    ) as unknown as NonNullable<S3ClientConfig['requestHandler']>,
     // The layers retry; two loops within each other would multiply.
     maxAttempts: 1,
     // Uploads carry a CRC32C of our own, and readers check the blocks that they cache: no second hash of each byte.

@@ -6,7 +6,7 @@ import * as http from 'node:http'
 import * as https from 'node:https'
 import { Readable } from 'node:stream'
 import type { Runtime } from '../../core/index.ts'
-import type { Body } from './body.ts'
+import { Body } from './body.ts'
 import { OtherFraming, SocketClient } from './socket-client.ts'
 
 /** The part of the SDK's HttpRequest that is used. */
@@ -33,6 +33,16 @@ interface Response {
   readonly body: Readable
 }
 
+/** What was answered, without a stream round it. */
+export interface Answer {
+  readonly statusCode: number
+  readonly headers: Record<string, string>
+  /** Content of a success. */
+  readonly body?: Body
+  /** Content of a refusal. */
+  readonly text?: Uint8Array
+}
+
 export interface HttpHandlerOptions {
   /** Most connections to one host. */
   readonly connections: number
@@ -50,22 +60,6 @@ export class ChunkBody extends Readable {
   override _read(): void {
     for (const chunk of this.chunks) this.push(chunk)
     this.push(null)
-  }
-}
-
-/** An answer's body on its way past the SDK, which only passes it on. It is a stream only so that the SDK takes it for one. */
-export class SocketBody extends Readable {
-  readonly body: Body
-  constructor(body: Body) {
-    super()
-    this.body = body
-  }
-  override _read(): void {
-    this.body.next({
-      chunk: (chunk) => this.push(chunk),
-      ended: () => this.push(null),
-      broken: (what) => this.destroy(new Error(what)),
-    })
   }
 }
 
@@ -91,28 +85,31 @@ export class HttpHandler {
   }
 
   handle(request: Request, options: HandleOptions = {}): Promise<{ response: Response }> {
-    const object = request.method === 'GET' && request.query?.['x-id'] === 'GetObject'
-    return object && request.protocol === 'http:'
-      ? this.#read(request, options)
-      : this.#send(request, options)
+    return this.#send(request, options)
   }
 
-  async #read(request: Request, options: HandleOptions): Promise<{ response: Response }> {
-    const lines = Object.entries(request.headers).map(([name, value]) => `${name}: ${value}`)
-    if (lines.some((line) => /[\r\n\0]/.test(line))) return this.#send(request, options)
+  /** Asks without a body of its own; over plain sockets where the protocol allows. */
+  async ask(request: Request, options: HandleOptions = {}): Promise<Answer> {
+    if (request.protocol !== 'http:') return answerOf(await this.#send(request, options))
+    let head = `${request.method} ${request.path} HTTP/1.1`
+    for (const name in request.headers) {
+      const value = request.headers[name]!
+      // Refused there: it would be headers of someone else's making.
+      if (/[\r\n\0]/.test(value)) return answerOf(await this.#send(request, options))
+      head += `\r\n${name}: ${value}`
+    }
     try {
-      const answer = await this.#sockets.get({
+      const answer = await this.#sockets.send({
         host: request.hostname.replace(/^\[(.*)\]$/, '$1'),
         port: request.port ?? 80,
-        head: [`GET ${pathOf(request)} HTTP/1.1`, ...lines].join('\r\n'),
+        head,
+        bodyless: request.method === 'HEAD',
         signal: options.abortSignal,
         silenceMs: options.requestTimeout || this.#options.stallMs,
       })
-      const { status: statusCode, reason, headers } = answer
-      const body = answer.body === undefined ? Readable.from([answer.text]) : new SocketBody(answer.body)
-      return { response: { statusCode, reason, headers, body } }
+      return { ...answer, statusCode: answer.status }
     } catch (error) {
-      if (error instanceof OtherFraming) return this.#send(request, options)
+      if (error instanceof OtherFraming) return answerOf(await this.#send(request, options))
       throw broken(error as NodeJS.ErrnoException)
     }
   }
@@ -165,6 +162,14 @@ export class HttpHandler {
   }
 }
 
+async function answerOf({ response }: { response: Response }): Promise<Answer> {
+  const { statusCode, headers } = response
+  if (statusCode < 300) return { statusCode, headers, body: Body.of(response.body as http.IncomingMessage) }
+  const chunks: Uint8Array[] = []
+  for await (const chunk of response.body) chunks.push(chunk as Uint8Array)
+  return { statusCode, headers, text: Buffer.concat(chunks) }
+}
+
 function send(outgoing: http.ClientRequest, body: unknown): void {
   if (body instanceof ChunkBody) {
     for (const chunk of body.chunks) outgoing.write(chunk)
@@ -187,7 +192,7 @@ function pathOf({ path, query }: Request): string {
 }
 
 /** As the signature has it: RFC 3986, which leaves fewer characters than encodeURIComponent. */
-function encode(text: string): string {
+export function encode(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 

@@ -1,12 +1,11 @@
 /** Reads a range of an object. What the server promised (Content-Range) is held against what came. */
-import type { IncomingMessage } from 'node:http'
 import { AlluxioError, isAlluxioError } from '../../core/index.ts'
 import type { ChunkSource } from '../layers/around.ts'
 import { cancelled } from '../layers/retry-policy.ts'
 import type { UfsReadOptions } from '../store.ts'
-import { Body } from './body.ts'
+import type { Body } from './body.ts'
 import type { S3Connection } from './client.ts'
-import { SocketBody } from './http-handler.ts'
+import { getObject } from './object-reads.ts'
 
 /** Ranges beyond this are asked for without an end: no object is larger. */
 const LARGEST_OBJECT = 50 * 2 ** 40
@@ -59,21 +58,18 @@ export class S3Read implements ChunkSource {
     const { connection } = this.#modules
     const whole = offset === 0 && length >= LARGEST_OBJECT
     const end = length >= LARGEST_OBJECT ? '' : offset + Math.max(length, 1) - 1
-    const command = new connection.sdk.GetObjectCommand({
-      Bucket: connection.bucket,
-      Key: this.#key,
-      ...(whole ? {} : { Range: `bytes=${offset}-${end}` }),
-      ...(fingerprint === undefined ? {} : { IfMatch: `"${fingerprint}"` }),
-    })
     try {
-      const answer = await connection.send(command, this.#path, { signal })
-      this.#options.onFingerprint?.(unquoted(answer.ETag))
-      const total = totalLength(answer.ContentRange)
-      const body = bodyOf(answer.Body)
-      const partial = answer.$metadata.httpStatusCode === 206
+      const answer = await getObject(connection, this.#key, this.#path, {
+        ...(whole ? {} : { range: `bytes=${offset}-${end}` }),
+        ...(fingerprint === undefined ? {} : { ifMatch: `"${fingerprint}"` }),
+        signal,
+      })
+      this.#options.onFingerprint?.(unquoted(answer.etag))
+      const total = totalLength(answer.contentRange)
+      const { body, partial } = answer
       // A server that ignores ranges sends everything: what was not asked for is dropped here.
       const skip = partial ? 0 : offset
-      const available = (partial ? total : answer.ContentLength) ?? Number.POSITIVE_INFINITY
+      const available = (partial ? total : answer.contentLength) ?? Number.POSITIVE_INFINITY
       return new RangeRead(body, skip, Math.max(0, Math.min(length, available - offset)), this.#path, signal)
     } catch (error) {
       if (isAlluxioError(error, 'OUT_OF_RANGE')) return undefined
@@ -100,10 +96,6 @@ export class S3Read implements ChunkSource {
     }
     return error
   }
-}
-
-function bodyOf(given: unknown): Body {
-  return given instanceof SocketBody ? given.body : Body.of(given as IncomingMessage)
 }
 
 /** Total length of the object from `bytes 0-9/100`. */

@@ -17,6 +17,7 @@ import { checkStorePath, parentOf } from '../uri.ts'
 import type { S3Connection } from './client.ts'
 import { Copier, type CopySource } from './copy.ts'
 import { type KeyQuery, listKeys, listPage } from './listing.ts'
+import { headObject } from './object-reads.ts'
 import { LARGEST_COPY_BYTES } from './parts.ts'
 import { S3Read, unquoted } from './reader.ts'
 import { S3Writer, WRITE_ID } from './writer.ts'
@@ -188,19 +189,10 @@ export class S3Store implements UnderStore {
   }
 
   async #head(key: string, path: string, signal: AbortSignal | undefined): Promise<UfsStatus> {
-    const { sdk, bucket } = this.#connection
-    const head = await this.#connection.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key: key }), path, {
-      signal,
-    })
-    const { [WRITE_ID]: _, ...metadata } = head.Metadata ?? {}
-    return {
-      path,
-      directory: false,
-      length: head.ContentLength ?? 0,
-      modifiedMs: head.LastModified?.getTime() ?? 0,
-      fingerprint: unquoted(head.ETag),
-      metadata,
-    }
+    const head = await headObject(this.#connection, key, path, signal)
+    const { [WRITE_ID]: _, ...metadata } = head.metadata
+    const { length, modifiedMs } = head
+    return { path, directory: false, length, modifiedMs, fingerprint: unquoted(head.etag), metadata }
   }
 
   #firstKey(path: string, signal: AbortSignal | undefined) {

@@ -37,7 +37,14 @@ async function serving(answer: (socket: Socket, count: number) => void, connecti
   const asker = new SocketClient({ connections }, { runtime: systemRuntime })
   client = asker
   return (signal?: AbortSignal, silenceMs = 2000) =>
-    asker.get({ host: '127.0.0.1', port, head: 'GET /x HTTP/1.1\r\nhost: x', signal, silenceMs })
+    asker.send({
+      host: '127.0.0.1',
+      port,
+      head: 'GET /x HTTP/1.1\r\nhost: x',
+      bodyless: false,
+      signal,
+      silenceMs,
+    })
 }
 
 function collect(body: Body | undefined): Promise<Buffer> {
