@@ -5,6 +5,7 @@
  * Reads see every batch that was handed to `commit`, durable or not, at once: the engine plans against the store plus the
  * pending batches. A reply that depends on a read of a pending batch must wait for `durable()`; `readBatch` tells.
  */
+/** In the order of their numbers in the journal: a new one goes to the end. */
 export const TABLES = [
   'meta',
   'inode',
@@ -17,6 +18,7 @@ export const TABLES = [
   'mount',
   'command',
   'block',
+  'intent',
 ] as const
 export type Table = (typeof TABLES)[number]
 
@@ -89,7 +91,7 @@ export interface RecordStore {
 }
 
 /**
- * What an implementation supplies under the group commit: reads of what was written, and one atomic write at a time.
+ * The tables under the group commit: reads of what was written, and one atomic, durable write at a time.
  */
 export interface Medium {
   get(table: Table, key: Buffer): Buffer | undefined

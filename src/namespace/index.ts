@@ -6,5 +6,6 @@
  * joined to it by `daemon/master`. Read on in `namespace.ts` (the engine), `keys.ts` (record layout), `block-map.ts`.
  */
 export { BlockMap } from './block-map.ts'
+export type { Change, Intent, IntentId } from './intents.ts'
 export { Namespace, type NamespaceModules, type NamespaceOptions } from './namespace.ts'
 export type * from './types.ts'

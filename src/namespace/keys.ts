@@ -11,6 +11,7 @@
  * | reclaim | id of a detached directory | nothing |
  * | mount | mount id | JSON |
  * | command | batch | f64 LE ms, then 16-byte command id and f64 LE outcome, again and again |
+ * | intent | number | JSON, see intents.ts |
  * | meta | name | next free ids |
  */
 import type { FileId } from '../core/index.ts'

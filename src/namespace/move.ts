@@ -1,6 +1,7 @@
 /** rename and delete: how names move and go. */
 import { AlluxioError, isWithin, parentPath, RecordView } from '../core/index.ts'
 import { WRITE } from './access.ts'
+import { persistAncestors } from './create.ts'
 import type { Directory } from './directory.ts'
 import { type Engine, invalid, needsEdge } from './engine.ts'
 import { idKey, inodeKey } from './keys.ts'
@@ -70,6 +71,9 @@ export function rename(engine: Engine, request: RenameRequest, caller: Caller): 
   }
   tree.touch(from, -1, nowMs)
   tree.touch(to, 1, nowMs)
+  if (request.persisted !== true) return
+  engine.materialised(new RecordView(source.record).id, nowMs)
+  persistAncestors(engine, to)
 }
 
 function commonAncestor(a: Directory, b: Directory): Directory | undefined {

@@ -38,6 +38,7 @@ import {
 import { Engine } from './engine.ts'
 import { format } from './format.ts'
 import { expired, persistQueue, pins } from './indexes.ts'
+import { type IntentId, Intents } from './intents.ts'
 import { inodeKey } from './keys.ts'
 import { Listing } from './listing.ts'
 import { load, loadEnd } from './load.ts'
@@ -97,6 +98,8 @@ export class Namespace {
   readonly #listing: Listing
   readonly #usage: Usage
   readonly #commands: CommandLog
+  /** What is changed in an under-store as well. */
+  readonly intents: Intents
   readonly #metrics: NamespaceMetrics | undefined
 
   /** Formats an empty store: `durable()` tells when that has been written. */
@@ -131,6 +134,7 @@ export class Namespace {
       { maxCommands: options.maxCommands ?? 2 ** 18, maxAgeMs: options.maxCommandAgeMs ?? 600_000 },
       { store, runtime },
     )
+    this.intents = new Intents({ engine: this.#engine, change: (name, plan) => this.#change(name, plan) })
     const { metrics } = modules
     const sources = { totals: () => this.totals(), blocks, listing: this.#listing, tree: this.#tree }
     this.#metrics = metrics === undefined ? undefined : new NamespaceMetrics(metrics, sources)
@@ -345,8 +349,8 @@ export class Namespace {
   create(request: t.CreateRequest, caller: t.Caller): Promise<t.CreateOutcome> {
     return this.#mutate(
       'create',
-      request.commandId,
-      () => create(this.#engine, request, caller),
+      request,
+      () => this.intents.withDrop(create(this.#engine, request, caller)),
       (outcome) => outcome.inode.record.id,
       (id) => createdBefore(this.#engine, request, caller, id as FileId),
     )
@@ -355,7 +359,7 @@ export class Namespace {
   complete(request: t.CompleteRequest, caller: t.Caller): Promise<t.CreateOutcome> {
     return this.#mutate(
       'complete',
-      request.commandId,
+      request,
       () => complete(this.#engine, request, caller),
       (outcome) => outcome.inode.record.id,
       (id) => foundAgain(this.#engine, request.path, id as FileId),
@@ -370,7 +374,7 @@ export class Namespace {
   mkdir(request: t.MkdirRequest, caller: t.Caller): Promise<t.CreateOutcome> {
     return this.#mutate(
       'mkdir',
-      request.commandId,
+      request,
       () => mkdir(this.#engine, request, caller),
       (outcome) => outcome.inode.record.id,
       (id) => foundAgain(this.#engine, request.path, id as FileId),
@@ -380,7 +384,7 @@ export class Namespace {
   rename(request: t.RenameRequest, caller: t.Caller): Promise<void> {
     return this.#mutate(
       'rename',
-      request.commandId,
+      request,
       () => rename(this.#engine, request, caller),
       () => 0,
       () => {},
@@ -390,7 +394,7 @@ export class Namespace {
   delete(request: t.DeleteRequest, caller: t.Caller): Promise<t.DeleteOutcome> {
     return this.#mutate(
       'delete',
-      request.commandId,
+      request,
       () => remove(this.#engine, request, caller),
       (outcome) => outcome.files + outcome.directories,
       () => ({ inode: undefined, files: 0, directories: 0 }),
@@ -401,7 +405,7 @@ export class Namespace {
   async setAttribute(request: t.AttributeRequest, caller: t.Caller): Promise<{ changed: number }> {
     const changed = await this.#mutate<number>(
       'set_attribute',
-      request.commandId,
+      request,
       () => {
         const place = this.#engine.existing(request.path, caller)
         checkAttributes(this.#engine, request.path, new RecordView(place.record), request, caller)
@@ -417,7 +421,7 @@ export class Namespace {
   addMount(request: t.MountRequest, caller: t.Caller): Promise<{ mountId: MountId }> {
     return this.#mutate(
       'mount',
-      request.commandId,
+      request,
       () => mount(this.#engine, request, caller),
       (outcome) => outcome.mountId,
       (id) => ({ mountId: id as MountId }),
@@ -437,7 +441,7 @@ export class Namespace {
     const unknown = { uri: '', readOnly: false, shared: false, options: {} }
     return this.#mutate<t.Mount>(
       'unmount',
-      request.commandId,
+      request,
       () => unmount(this.#engine, path, caller),
       (mounted) => mounted.mountId,
       (id) => ({ mountId: id as MountId, path, ...unknown }),
@@ -451,7 +455,7 @@ export class Namespace {
   ): Promise<{ queued: boolean }> {
     return this.#mutate(
       'persist',
-      request.commandId,
+      request,
       () => ({ queued: persist(this.#engine, request.path, caller) }),
       (outcome) => (outcome.queued ? 1 : 0),
       (queued) => ({ queued: queued === 1 }),
@@ -459,8 +463,8 @@ export class Namespace {
   }
 
   /** The file's bytes are in the under-store: leaves the queue; unpersisted ancestors are persisted with it. False if it is gone. */
-  persisted(fileId: FileId, fingerprint: string): Promise<boolean> {
-    return this.#change('persisted', () => persisted(this.#engine, fileId, fingerprint))
+  persisted(fileId: FileId, fingerprint: string, settles?: IntentId): Promise<boolean> {
+    return this.#change('persisted', () => persisted(this.#engine, fileId, fingerprint), settles)
   }
 
   /** Its only copies are gone. */
@@ -525,7 +529,7 @@ export class Namespace {
 
   #mutate<T>(
     operation: string,
-    commandId: Uint8Array | undefined,
+    { commandId, settles }: { readonly commandId?: Uint8Array; readonly settles?: IntentId },
     plan: () => T,
     outcomeOf: (outcome: T) => number,
     again: (outcome: number) => T,
@@ -541,6 +545,7 @@ export class Namespace {
       }
       this.#checkStore()
       const outcome = plan()
+      this.intents.end(settles)
       if (this.#tree.staged === 0) return Promise.resolve(this.#settled(outcome))
       if (commandId !== undefined) this.#commands.add(commandId, outcomeOf(outcome), this.#store.openBatch)
       return this.#engine.commit().then(() => outcome)
@@ -549,11 +554,12 @@ export class Namespace {
     }
   }
 
-  #change<T>(operation: string, plan: () => T): Promise<T> {
+  #change<T>(operation: string, plan: () => T, settles?: IntentId): Promise<T> {
     this.#begin(operation)
     try {
       this.#checkStore()
       const outcome = plan()
+      this.intents.end(settles)
       if (this.#tree.staged === 0) return Promise.resolve(this.#settled(outcome))
       return this.#engine.commit().then(() => outcome)
     } catch (error) {
@@ -562,13 +568,9 @@ export class Namespace {
   }
 
   /** An operation checks before it changes: one that failed half-way has broken the tree in memory. */
-  #rejected(error: unknown): Promise<never> {
+  async #rejected(error: unknown): Promise<never> {
     assert(this.#tree.staged === 0, `an operation failed after it had begun to change: ${String(error)}`)
-    const batch = this.#store.readBatch
-    if (batch <= this.#store.durableBatch) return Promise.reject(error)
-    return this.#store.durable(batch).then(() => {
-      throw error
-    })
+    return this.#failed(error)
   }
 
   #checkStore(): void {

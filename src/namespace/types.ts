@@ -1,5 +1,6 @@
 /** The words of the namespace's interface: what callers hand in and what they get back. */
 import type { FileId, FileRecord, MountId, PersistenceState, RecordView, TtlAction } from '../core/index.ts'
+import type { Intent, IntentId } from './intents.ts'
 
 /** A result that may depend on a batch that is not yet durable: then it is a promise that waits for it. */
 export type Settled<T> = T | Promise<T>
@@ -55,6 +56,8 @@ export interface Summary {
 interface Command {
   /** 16 bytes that name the command; a repeat returns the first outcome. */
   readonly commandId?: Uint8Array
+  /** The intent that this change carries out: it is taken away in the same batch. */
+  readonly settles?: IntentId
 }
 
 export interface CreateRequest extends Command {
@@ -86,6 +89,8 @@ export interface CreateOutcome {
   readonly entry: Buffer
   /** The file that was overwritten. Its blocks are dropped by the block map. */
   readonly replaced?: Inode
+  /** The overwritten file's object is still in the under-store: the intent to drop it, which came with this change. */
+  readonly drop?: Intent
 }
 
 export interface CompleteRequest extends Command {
@@ -112,6 +117,8 @@ export interface MkdirRequest extends Command {
 export interface RenameRequest extends Command {
   readonly src: string
   readonly dst: string
+  /** The under-store has moved it already, and the directory that it lies in now is there too. @default false */
+  readonly persisted?: boolean
 }
 
 export interface DeleteRequest extends Command {
