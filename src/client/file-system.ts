@@ -86,6 +86,11 @@ export class ClusterFileSystem implements FileSystem {
     return statusOfEntry(path, entry)
   }
 
+  async getStatusById(fileId: number): Promise<FileStatus> {
+    const { path, entry } = await this.#fs.statusById({ fileId })
+    return statusOfEntry(path, entry)
+  }
+
   async exists(path: string): Promise<boolean> {
     try {
       await this.getStatus(path)

@@ -164,6 +164,8 @@ export interface FileSystem extends AsyncDisposable {
     path: string,
     options?: { readonly syncIntervalMs?: number; readonly signal?: AbortSignal },
   ): Promise<FileStatus>
+  /** Of the file or directory that has the id now, wherever it is. @throws NOT_FOUND, also for an empty file: those have no place in the index of ids */
+  getStatusById(fileId: number): Promise<FileStatus>
   exists(path: string): Promise<boolean>
   /** Entries in name order, fetched page by page; recursive: depth first, parents before children. */
   list(path: string, options?: ListOptions): AsyncIterable<FileStatus>
@@ -235,6 +237,9 @@ export interface WorkerStatus {
   readonly blocks: number
   readonly heartbeatAgeMs: number
   readonly startedMs: number
+  /** Release of the worker and commit that it was built from, where it tells. */
+  readonly version?: string
+  readonly revision?: string
 }
 
 export interface Admin {

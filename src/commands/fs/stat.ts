@@ -1,5 +1,5 @@
 import type { BlockPlace, FileStatus, FileSystem } from '../../client/index.ts'
-import { AlluxioError, blockCount, blockIdOf, type FileId } from '../../core/index.ts'
+import { blockCount } from '../../core/index.ts'
 import { AlluxioCommand, Args, Flags } from '../command.ts'
 import { usageError } from '../failure.ts'
 
@@ -31,14 +31,13 @@ export class Stat extends AlluxioCommand {
     if (id !== undefined) {
       const fileId = Number(id)
       if (!Number.isSafeInteger(fileId) || fileId < 0) throw usageError(`"${id}" is not a file id`)
-      await this.withFileSystem(async (fs) => this.#print(fs, await pathOf(fs, fileId), flags.format))
+      await this.withFileSystem(async (fs) => this.#print(fs, await fs.getStatusById(fileId), flags.format))
       return
     }
-    await this.forEachPath(paths, (fs, path) => this.#print(fs, path, flags.format))
+    await this.forEachPath(paths, async (fs, path) => this.#print(fs, await fs.getStatus(path), flags.format))
   }
 
-  async #print(fs: FileSystem, path: string, format: string | undefined): Promise<void> {
-    const status = await fs.getStatus(path)
+  async #print(fs: FileSystem, status: FileStatus, format: string | undefined): Promise<void> {
     if (format !== undefined && this.output.json === 'off') {
       const text = formatStatus(status, format)
       this.output.emit(
@@ -47,18 +46,12 @@ export class Stat extends AlluxioCommand {
       )
       return
     }
-    const blocks = status.folder ? [] : await fs.blockPlaces(path)
+    const blocks = status.folder ? [] : await fs.blockPlaces(status.path)
     this.output.emit(
       () => ({ ...status.toJSON(), fileBlockInfos: blocks }),
       () => describe(status, blocks),
     )
   }
-}
-
-async function pathOf(fs: FileSystem, fileId: number): Promise<string> {
-  const { path } = await fs.admin.blockInfo(blockIdOf(fileId as FileId, 0))
-  if (path === undefined) throw new AlluxioError('NOT_FOUND', `there is no file with id ${fileId}`)
-  return path
 }
 
 function describe(status: FileStatus, blocks: readonly BlockPlace[]): string {

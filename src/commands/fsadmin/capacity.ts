@@ -84,9 +84,11 @@ function report(workers: readonly WorkerStatus[], which: string): string[] {
     storage: string,
     sum: string,
     tiers: readonly string[],
+    release: readonly [version: string, revision: string] = ['', ''],
   ): string =>
     `${name.padEnd(width)} ${state.padEnd(8)} ${beat.padEnd(16)} ${storage.padEnd(13)} ${sum.padEnd(16)} ` +
-    tiers.map((tier) => tier.padEnd(14)).join('')
+    tiers.map((tier) => tier.padEnd(14)).join('') +
+    `${release[0].padEnd(16)} ${release[1]}`.trimEnd()
   const lines = [
     `Capacity information for ${which} workers: `,
     ...sumLines('Total Capacity', sums, 'capacityBytes'),
@@ -94,7 +96,7 @@ function report(workers: readonly WorkerStatus[], which: string): string[] {
     `    Used Percentage: ${usedPercent}%`,
     `    Free Percentage: ${100 - usedPercent}%`,
     '',
-    row('Worker Name', 'State', 'Last Heartbeat', 'Storage', 'Total', aliases),
+    row('Worker Name', 'State', 'Last Heartbeat', 'Storage', 'Total', aliases, ['Version', 'Revision']),
   ]
   for (const worker of workers) {
     const capacity = worker.tiers.reduce((sum, tier) => sum + tier.capacityBytes, 0)
@@ -110,7 +112,8 @@ function report(workers: readonly WorkerStatus[], which: string): string[] {
     const parts = aliases.map((alias) =>
       tier(alias) === undefined ? '-' : part(tier(alias)!.usedBytes, tier(alias)!.capacityBytes),
     )
-    lines.push(row(nameOf(worker), state, beat, 'capacity', formatBytes(capacity), sizes))
+    const release = [worker.version || '-', worker.revision || '-'] as const
+    lines.push(row(nameOf(worker), state, beat, 'capacity', formatBytes(capacity), sizes, release))
     lines.push(row('', '', '', 'used', part(inUse, capacity), parts))
   }
   return lines

@@ -234,7 +234,7 @@ function namespaceOptions(config: Config, { superuser }: MasterModules) {
 
 /** One service of two halves; each method keeps its own `this`. */
 function serviceOf(reads: FsReads, mutations: FsMutations) {
-  const { getStatus, list, open, blocks, contentSummary, mounts, checksum } = reads
+  const { getStatus, statusById, list, open, blocks, contentSummary, mounts, checksum } = reads
   const {
     create,
     complete,
@@ -249,6 +249,7 @@ function serviceOf(reads: FsReads, mutations: FsMutations) {
   } = mutations
   return {
     getStatus,
+    statusById,
     list,
     open,
     blocks,

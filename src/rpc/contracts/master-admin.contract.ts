@@ -13,6 +13,9 @@ export const WorkerInfo = T.Object({
   /** Milliseconds since the last heartbeat. */
   heartbeatAgeMs: T.Number(),
   startedMs: T.Number(),
+  /** Release of the worker and commit that it was built from; empty where it does not know. */
+  version: T.Optional(T.String()),
+  revision: T.Optional(T.String()),
 })
 
 export const MasterAdmin = contract({

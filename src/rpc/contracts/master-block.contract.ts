@@ -26,6 +26,8 @@ export const MasterBlock = contract({
         tiers: T.Array(TierUsage),
         /** Cluster that the worker's blocks belong to; empty for a new worker. */
         clusterId: T.String(),
+        version: T.Optional(T.String()),
+        revision: T.Optional(T.String()),
       }),
       response: T.Object({ workerId: T.Number(), session, clusterId: T.String() }),
     }),
@@ -55,6 +57,8 @@ export const MasterBlock = contract({
         tiers: T.Array(TierUsage),
         /** Open reads and writes. */
         load: T.Number(),
+        /** f64 little-endian ids of removed blocks whose only known copy was damaged. */
+        lost: T.Optional(Bytes),
       }),
       response: T.Object({ register: T.Boolean(), mountsVersion: T.Number() }),
     }),
@@ -74,7 +78,7 @@ export const MasterBlock = contract({
       item: T.Object({
         kind: T.Union([T.Literal('FREE'), T.Literal('PERSIST'), T.Literal('PIN'), T.Literal('LOAD')]),
         taskId: T.Number(),
-        /** f64 little-endian ids: blocks of FREE and LOAD, files of PIN. */
+        /** f64 little-endian ids: blocks of FREE and LOAD, files of PIN that any medium will do for. */
         ids: T.Optional(Bytes),
         fileId: T.Optional(T.Number()),
         blockSizeBytes: T.Optional(T.Number()),
@@ -84,6 +88,8 @@ export const MasterBlock = contract({
         mode: T.Optional(T.Number()),
         owner: T.Optional(T.String()),
         group: T.Optional(T.String()),
+        /** Of PIN: files that must lie on one of some media. */
+        mediaPins: T.Optional(T.Array(T.Object({ media: T.Array(T.String()), ids: Bytes }))),
       }),
     }),
     taskDone: unary({

@@ -233,5 +233,12 @@ export const MasterFs = contract({
       request: T.Object({ path }),
       response: T.Object({ md5: T.Optional(T.String()) }),
     }),
+    statusById: unary({
+      id: 18,
+      ...READ,
+      doc: 'Where the file or directory of an id is now, and its metadata. An empty file is not found by its id.',
+      request: T.Object({ fileId: T.Number() }),
+      response: T.Object({ path, entry: Bytes }),
+    }),
   },
 })

@@ -1,7 +1,7 @@
 /** The data path: what clients (and other workers) ask of a worker. */
 import { Type as T } from '@sinclair/typebox'
 import { contract, download, unary, upload } from '../contract.ts'
-import { TierUsage, UfsSource } from './types.ts'
+import { TierUsage, UfsSource, WorkerAddress } from './types.ts'
 
 /** A piece of a block and where its bytes are when the worker does not have them. */
 const ReadRequest = T.Object({
@@ -151,6 +151,22 @@ export const WorkerBlock = contract({
         blocks: T.Number(),
         startedMs: T.Number(),
       }),
+    }),
+    load: download({
+      id: 12,
+      idempotent: true,
+      deadlineMs: 60_000,
+      doc: 'Caches a whole block; no bytes go to the caller. Tells now and then how many have come, and ends when the block is sealed here and the master knows it. Ending the stream cancels what nobody else waits for.',
+      request: T.Object({
+        blockId: T.Number(),
+        blockLength: T.Number(),
+        /** Offset of the block within its file. */
+        fileOffset: T.Number(),
+        source: T.Optional(UfsSource),
+        /** A worker that has the block, for one that is in no under-store. */
+        holder: T.Optional(WorkerAddress),
+      }),
+      item: T.Object({ bytes: T.Number() }),
     }),
   },
 })

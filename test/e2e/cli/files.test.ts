@@ -320,7 +320,20 @@ describe('what is known of a path', () => {
     expect(await place.ok('fs', 'stat', '-f', '%N %b', '/dir')).toBe('dir NA\n')
     expect(await place.run(['fs', 'stat', '-f', '%q', '/dir'])).toMatchObject({ status: 64, stdout: '' })
     expect(await place.ok('fs', 'stat', '--file-id', String(facts?.fileId), '-f', '%N')).toBe('a.bin\n')
-    expect((await place.run(['fs', 'stat', '--file-id', '8000000'])).status).toBe(66)
+    const [folder] = await place.json<{ fileId: number }[]>('fs', 'stat', '/dir')
+    expect(await place.ok('fs', 'stat', '--file-id', String(folder?.fileId))).toMatch(
+      /^\/dir is a directory path\./,
+    )
+    const stranger = ['fs', 'stat', '-Dalluxio.security.login.username=stranger', '--file-id']
+    await place.ok('fs', 'chmod', '700', '/dir')
+    expect((await place.run([...stranger, String(facts?.fileId)])).status).toBe(77)
+    await place.ok('fs', 'chmod', '755', '/dir')
+    expect((await place.run([...stranger, String(facts?.fileId)])).status).toBe(0)
+    for (const absent of ['8000000', String(Number.MAX_SAFE_INTEGER)])
+      expect(await place.run(['fs', 'stat', '--file-id', absent])).toMatchObject({
+        status: 66,
+        stderr: expect.stringContaining(`no file has id ${absent}`),
+      })
   })
 
   test('count, du, location', async () => {
@@ -486,7 +499,7 @@ describe('the cluster', () => {
       /^Capacity information for all workers: \n {4}Total Capacity: 128\.00MB\n {8}Tier: MEM {2}Size: 128\.00MB\n {4}Used Capacity: /,
     )
     expect(capacity).toMatch(
-      /\n {4}Used Percentage: \d+%\n {4}Free Percentage: \d+%\n\nWorker Name +State +Last Heartbeat +Storage +Total +MEM +\n127\.0\.0\.1 +ACTIVE +\d+ +capacity +128\.00MB +128\.00MB +\n +used +\S+ \(\d+%\) +\S+ \(\d+%\) +\n$/,
+      /\n {4}Used Percentage: \d+%\n {4}Free Percentage: \d+%\n\nWorker Name +State +Last Heartbeat +Storage +Total +MEM +Version +Revision\n127\.0\.0\.1 +ACTIVE +\d+ +capacity +128\.00MB +128\.00MB +\d+\.\d+\.\d+ +([0-9a-f]{40}|-)\n +used +\S+ \(\d+%\) +\S+ \(\d+%\) +\n$/,
     )
     expect(await place.ok('fsadmin', 'report', 'capacity', '-lost')).toBe('No workers found.\n')
     expect(

@@ -74,7 +74,7 @@ export class AdminService implements Service {
 
   #describe(worker: Worker) {
     const { workers, blocks } = this.#modules
-    const { address, state, tiers, startedMs } = worker
+    const { address, state, tiers, startedMs, version, revision } = worker
     return {
       address,
       state,
@@ -82,6 +82,8 @@ export class AdminService implements Service {
       blocks: blocks.blockCountOf(address.id),
       heartbeatAgeMs: workers.heartbeatAgeMs(worker),
       startedMs,
+      version,
+      revision,
     }
   }
 

@@ -41,7 +41,11 @@ const BLOCKS_PER_ANSWER = 1000
 const MAX_PAGE = 10_000
 
 export class FsReads
-  implements Pick<Fs, 'getStatus' | 'list' | 'open' | 'blocks' | 'contentSummary' | 'mounts' | 'checksum'>
+  implements
+    Pick<
+      Fs,
+      'getStatus' | 'statusById' | 'list' | 'open' | 'blocks' | 'contentSummary' | 'mounts' | 'checksum'
+    >
 {
   readonly #modules: FsReadsModules
 
@@ -55,6 +59,12 @@ export class FsReads
     return this.#found(path, syncIntervalMs, () =>
       mapSettled(this.#modules.namespace.entry(path, caller), asEntry),
     )
+  }
+
+  readonly statusById: Fs['statusById'] = ({ fileId }, call) => {
+    const { namespace } = this.#modules
+    const { path } = this.#byId(fileId)
+    return mapSettled(namespace.entry(path, this.#caller(call)), (entry) => ({ path, entry }))
   }
 
   readonly list: Fs['list'] = async (
@@ -95,9 +105,7 @@ export class FsReads
 
   readonly blocks: Fs['blocks'] = ({ fileId, from, limit }, call) => {
     const { namespace } = this.#modules
-    const inode = namespace.inodeById(fileId as Inode['record']['id'])
-    if (inode === undefined) throw new AlluxioError('NOT_FOUND', `no file has id ${fileId}`)
-    return mapSettled(namespace.open(inode.path, this.#caller(call)), (file) => {
+    return mapSettled(namespace.open(this.#byId(fileId).path, this.#caller(call)), (file) => {
       const workers = new Map<number, Address>()
       return { blocks: this.#blockInfos(file, from, limit, workers), workers: [...workers.values()] }
     })
@@ -133,6 +141,16 @@ export class FsReads
       if (search === false) throw error
       return search.then(read)
     }
+  }
+
+  #byId(fileId: number): Inode {
+    const inode = this.#modules.namespace.inodeById(fileId as Inode['record']['id'])
+    if (inode !== undefined) return inode
+    throw new AlluxioError(
+      'NOT_FOUND',
+      `no file has id ${fileId}: it was deleted, or it is empty (empty files are found by their path only)`,
+      { details: { fileId } },
+    )
   }
 
   async #checkTraversal(path: string, caller: Caller): Promise<void> {

@@ -13,6 +13,8 @@ type Address = Infer<typeof WorkerAddress>
 export interface Worker {
   readonly address: Address & { readonly id: WorkerId }
   readonly session: number
+  readonly version: string
+  readonly revision: string
   state: 'LIVE' | 'LOST'
   tiers: readonly Tier[]
   load: number
@@ -20,6 +22,8 @@ export interface Worker {
   heardMonotonicMs: number
   /** Set between register and registerEnd. */
   registering: boolean
+  /** Which version of the pins it was sent, and when. */
+  pinsTold: { readonly version: number; readonly monotonicMs: number } | undefined
 }
 
 export interface WorkerRegistryOptions {
@@ -63,18 +67,23 @@ export class WorkerRegistry {
     rpcPort: number
     webPort: number
     tiers: readonly Tier[]
+    version?: string
+    revision?: string
   }): Worker {
     const id = this.#idOf(request.uuid)
-    const { uuid, host, rpcPort, webPort, tiers } = request
+    const { uuid, host, rpcPort, webPort, tiers, version = '', revision = '' } = request
     const worker: Worker = {
       address: { id, host, rpcPort, webPort, uuid },
       session: ++this.#nextSession,
+      version,
+      revision,
       state: 'LIVE',
       tiers,
       load: 0,
       startedMs: this.#modules.runtime.now(),
       heardMonotonicMs: this.#modules.runtime.monotonic(),
       registering: true,
+      pinsTold: undefined,
     }
     const former = this.#byId.get(id)
     if (former !== undefined) this.#bySession.delete(former.session)

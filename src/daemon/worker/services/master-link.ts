@@ -14,6 +14,7 @@ import {
 } from '../../../core/index.ts'
 import type { Client, MasterBlock } from '../../../rpc/index.ts'
 import type { BlockStore } from '../../../store/index.ts'
+import { REVISION, VERSION } from '../../version.ts'
 import type { WorkerIdentity } from '../identity.ts'
 import { BlockReport, decodeIds, encodePlaces } from './block-report.ts'
 import { tierUsage } from './block-service.ts'
@@ -166,6 +167,8 @@ export class MasterLink {
         rpcPort: rpc,
         webPort: web,
         tiers: tierUsage(store.usage()),
+        version: VERSION,
+        revision: REVISION,
       },
       { signal },
     )
