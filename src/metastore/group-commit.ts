@@ -1,11 +1,13 @@
 /**
- * A RecordStore over a Medium: one open batch that takes every commit, at most one batch being flushed. What arrives while a
- * flush runs goes into the next one. Only the medium's promise makes a batch durable, and it has a deadline: a flush that fails
- * or is late calls `onFatal` once and is never retried, because after a failed fsync nobody knows what the disk holds
- * (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
+ * A RecordStore of tables with a journal in front: one open batch that takes every commit, at most one batch being flushed. What
+ * arrives while a flush runs goes into the next one. Only the journal's promise makes a batch durable, and it has a deadline: a
+ * flush that fails or is late calls `onFatal` once and is never retried, because after a failed fsync nobody knows what the disk
+ * holds (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020). The applier brings it into the tables later.
  */
 import { AlluxioError, assert, type Cancel, type Metrics, type Runtime } from '../core/index.ts'
-import { appliedChange, type Identity } from './identity.ts'
+import { Applier } from './applier.ts'
+import { claim, type Identity, isNew } from './identity.ts'
+import { Journal, type JournalDevice } from './journal.ts'
 import { type Cell, Overlay } from './overlay.ts'
 import type { Change, Medium, RangeOptions, RecordStore, Row, RowVisitor, Table } from './store.ts'
 
@@ -21,6 +23,7 @@ export interface GroupCommitOptions {
 export interface GroupCommitModules {
   readonly runtime: Runtime
   readonly medium: Medium
+  readonly device: JournalDevice
   readonly metrics?: Metrics
 }
 
@@ -43,6 +46,9 @@ export class GroupCommit implements RecordStore {
   readonly #options: GroupCommitOptions
   readonly #runtime: Runtime
   readonly #medium: Medium
+  readonly #device: JournalDevice
+  readonly #journal: Journal
+  readonly #applier: Applier
   readonly #overlay = new Overlay()
   readonly #contributors: ((batch: number) => readonly Change[])[] = []
   readonly #flushSeconds: ReturnType<Metrics['histogram']> | undefined
@@ -58,9 +64,16 @@ export class GroupCommit implements RecordStore {
     this.#options = options
     this.#runtime = modules.runtime
     this.#medium = modules.medium
-    this.clusterId = identity.clusterId
-    this.epoch = identity.epoch
-    this.durableBatch = identity.appliedSeq
+    this.#device = modules.device
+    const { clusterId, epoch, appliedSeq } = identity
+    this.clusterId = clusterId
+    this.epoch = epoch
+    this.durableBatch = appliedSeq
+    this.#journal = new Journal({ epoch }, modules)
+    this.#applier = new Applier(
+      { epoch, appliedSeq, timeoutMs: options.flushTimeoutMs, onFailure: (error) => this.#fail(error) },
+      { runtime: modules.runtime, medium: modules.medium, overlay: this.#overlay },
+    )
     this.#open = newBatch(identity.appliedSeq + 1)
     this.#flushSeconds = modules.metrics?.histogram(
       'alluxio_master_metastore_flush_seconds',
@@ -163,7 +176,9 @@ export class GroupCommit implements RecordStore {
   async close(): Promise<void> {
     if (this.#state === 'closed') return
     if (this.#state === 'open') await this.durable()
+    if (this.#state === 'open') await this.#applier.flush()
     this.#state = 'closed'
+    await this.#device.close()
     await this.#medium.close()
   }
 
@@ -180,28 +195,28 @@ export class GroupCommit implements RecordStore {
     if (this.#state !== 'open' || this.#flushing !== undefined || this.#open.cells.length === 0) return
     const batch = this.#open
     for (const contribute of this.#contributors) this.#add(contribute(batch.number))
-    const changes: Change[] = [...batch.cells, appliedChange(this.epoch, batch.number)]
     this.#open = newBatch(batch.number + 1)
     this.#flushing = batch
-    this.#changesTotal?.add(changes.length)
-    this.#flush(batch, changes)
+    this.#changesTotal?.add(batch.cells.length)
+    this.#flush(batch)
   }
 
-  #flush(batch: Batch, changes: readonly Change[]): void {
+  #flush(batch: Batch): void {
+    const { flushTimeoutMs } = this.#options
     const startedMs = this.#runtime.monotonic()
     const late: Cancel = this.#runtime.after(
-      this.#options.flushTimeoutMs,
+      flushTimeoutMs,
       () =>
         this.#fail(
           new AlluxioError(
             'TIMEOUT',
-            `the flush of metadata batch ${batch.number} did not end within ${this.#options.flushTimeoutMs} ms: durability can no longer be promised`,
+            `the flush of metadata batch ${batch.number} did not end within ${flushTimeoutMs} ms: durability can no longer be promised`,
             { reason: 'FLUSH_TIMEOUT' },
           ),
         ),
       true,
     )
-    this.#medium.write(changes).then(
+    this.#write(batch).then(
       () => {
         late()
         if (this.#state === 'failed') return
@@ -224,11 +239,24 @@ export class GroupCommit implements RecordStore {
     )
   }
 
+  /** Makes a batch durable in the journal; one that does not fit there, in the tables. */
+  #write(batch: Batch): Promise<void> {
+    const applier = this.#applier
+    const written = applier.overloaded
+      ? 'full'
+      : this.#journal.append(batch.number, batch.cells, applier.applied)
+    if (written === 'full') return applier.flush().then(() => this.#write(batch))
+    if (written === 'too large') {
+      applier.add(batch)
+      return applier.flush()
+    }
+    return written.then(() => applier.add(batch))
+  }
+
   #done(batch: Batch): void {
     assert(this.#flushing === batch, 'only the batch in flight can end')
     this.#flushing = undefined
     this.durableBatch = batch.number
-    this.#overlay.drop(batch.cells)
     batch.resolve()
     this.#sealNow()
   }
@@ -237,6 +265,29 @@ export class GroupCommit implements RecordStore {
     if (this.#state !== 'open') return
     this.#state = 'failed'
     this.#options.onFatal(error)
+  }
+}
+
+/**
+ * Opens tables and their journal: applies what only the journal holds and begins a new epoch.
+ * @throws as `claim`
+ */
+export async function openGroupCommit(
+  options: GroupCommitOptions & { readonly clusterId?: string | undefined },
+  modules: Omit<GroupCommitModules, 'device'> & {
+    readonly openJournal: (newTables: boolean) => JournalDevice
+  },
+): Promise<GroupCommit> {
+  const { medium, runtime, openJournal } = modules
+  let device: JournalDevice | undefined
+  try {
+    device = openJournal(isNew(medium))
+    const identity = await claim({ medium, device, runtime }, options.clusterId)
+    return new GroupCommit(options, { ...modules, device }, identity)
+  } catch (error) {
+    await device?.close()
+    await medium.close()
+    throw error
   }
 }
 

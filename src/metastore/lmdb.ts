@@ -1,5 +1,5 @@
 /**
- * The RecordStore on LMDB: one named database a table, one write transaction a batch.
+ * The tables on LMDB: one named database each, one write transaction a write, the journal's files beside them.
  *
  * What was learned from the source of lmdb 3.5.6 and holds here:
  * - The environment is opened without overlapping sync. Then the promise of `batch` resolves after `mdb_txn_commit`, that is after
@@ -14,8 +14,8 @@ import { mkdirSync, statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { AlluxioError, fromErrno, type Metrics, type Runtime } from '../core/index.ts'
-import { GroupCommit } from './group-commit.ts'
-import { claim } from './identity.ts'
+import { type GroupCommit, openGroupCommit } from './group-commit.ts'
+import { JournalFiles } from './journal-files.ts'
 import { lockFolder } from './process-lock.ts'
 import {
   type Change,
@@ -82,20 +82,19 @@ export async function openLmdbStore(
   refuseNetwork(folder)
   const unlock = lockFolder(folder)
   try {
-    const medium = new LmdbMedium(options, modules, unlock)
-    const identity = await claim(medium, modules.runtime, options.clusterId)
-    return new GroupCommit(
+    return await openGroupCommit(
       {
         flushTimeoutMs: options.flushTimeoutMs ?? 30_000,
         reserveBytes: options.reserveBytes ?? 256 * 2 ** 20,
+        clusterId: options.clusterId,
         onFatal: options.onFatal,
       },
       {
         runtime: modules.runtime,
-        medium,
+        medium: new LmdbMedium(options, modules, unlock),
+        openJournal: (newTables) => new JournalFiles(folder, newTables),
         ...(modules.metrics === undefined ? {} : { metrics: modules.metrics }),
       },
-      identity,
     )
   } catch (error) {
     unlock()

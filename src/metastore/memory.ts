@@ -1,10 +1,11 @@
 /**
- * The RecordStore of the simulation: a disk in memory that tells committed from flushed. A crash takes back what was not flushed,
- * or keeps it, as the Runtime's dice fall: both happen on real disks. Latency and failure of flushes are drawn too.
+ * The RecordStore of the simulation: a disk in memory that tells written from flushed. A crash takes back what was not flushed, or
+ * keeps it, of the journal also a part of its sectors, as the Runtime's dice fall: all that happens on real disks. Latency and
+ * failure of flushes are drawn too.
  */
 import { AlluxioError, assert, type Runtime } from '../core/index.ts'
-import { GroupCommit, visitRows } from './group-commit.ts'
-import { claim } from './identity.ts'
+import { type GroupCommit, openGroupCommit, visitRows } from './group-commit.ts'
+import { type JournalDevice, SEGMENTS } from './journal.ts'
 import {
   type Change,
   type Medium,
@@ -31,6 +32,10 @@ export interface MemoryStoreOptions {
   readonly flushTimeoutMs?: number
   readonly onFatal: (error: AlluxioError) => void
 }
+
+/** Small, so that segments change often. */
+const SEGMENT_BYTES = 64 * 1024
+const SECTOR_BYTES = 512
 
 /** Keys in order with their values; insertion moves what lies behind, which is fine for the sizes of a simulation. */
 class SortedTable {
@@ -81,10 +86,12 @@ export class MemoryDisk {
     Table,
     SortedTable
   >
+  readonly #segments = Array.from({ length: SEGMENTS }, () => Buffer.alloc(SEGMENT_BYTES))
   #attached: MemoryMedium | undefined
+  #journal: MemoryJournal | undefined
   /** Bytes that may still be written; a test or a simulation may set it. */
   freeBytes = Number.POSITIVE_INFINITY
-  /** Batches that became durable since the disk was made. */
+  /** Writes that became durable since the disk was made. */
   flushes = 0
 
   constructor(options: MemoryDiskOptions, modules: { readonly runtime: Runtime }) {
@@ -99,39 +106,100 @@ export class MemoryDisk {
         reason: 'ALREADY_RUNNING',
       })
     }
-    this.#attached = new MemoryMedium(this.#tables, this.#runtime, this.#options, this)
+    this.#attached = new MemoryMedium(this.#tables, this)
     return this.#attached
+  }
+
+  /** The journal of the store that has the disk open. */
+  attachJournal(): JournalDevice {
+    this.#journal = new MemoryJournal(this.#segments, this)
+    return this.#journal
   }
 
   detach(): void {
     this.#attached = undefined
+    this.#journal = undefined
   }
 
-  /** The process that has the store open dies now. What it was flushing is kept or lost as a whole, by the dice. */
+  /** The process that has the store open dies now. What it was flushing is kept or lost by the dice: of tables as a whole. */
   crash(): void {
     this.#attached?.crash(this.#runtime.random() < 0.5)
-    this.#attached = undefined
+    this.#journal?.crash(this.#runtime.random())
+    this.detach()
+  }
+
+  /** A write's way to the disk: resolves after a drawn time, fails or hangs by the dice. */
+  flush(isDead: () => boolean, done: () => void): Promise<void> {
+    const { flushMinMs = 0, flushMaxMs = flushMinMs, failureShare = 0, hangShare = 0 } = this.#options
+    const dice = this.#runtime.random()
+    const latencyMs = flushMinMs + this.#runtime.random() * (flushMaxMs - flushMinMs)
+    return new Promise((resolve, reject) => {
+      if (dice < hangShare) return
+      this.#runtime.after(latencyMs, () => {
+        if (isDead()) return
+        if (dice < hangShare + failureShare) return reject(new AlluxioError('DATA_LOSS', 'simulated EIO'))
+        done()
+        this.flushes++
+        resolve()
+      })
+    })
+  }
+}
+
+class MemoryJournal implements JournalDevice {
+  readonly segmentBytes = SEGMENT_BYTES
+  readonly #segments: readonly Buffer[]
+  readonly #disk: MemoryDisk
+  #inFlight: { readonly segment: number; readonly offset: number; readonly bytes: Buffer } | undefined
+  #dead = false
+
+  constructor(segments: readonly Buffer[], disk: MemoryDisk) {
+    this.#segments = segments
+    this.#disk = disk
+  }
+
+  read(segment: number): Buffer {
+    return Buffer.from(this.#segments[segment]!)
+  }
+
+  write(segment: number, offset: number, bytes: Buffer): Promise<void> {
+    // What a dead process had still in hand goes nowhere.
+    if (this.#dead) return new Promise(() => {})
+    assert(this.#inFlight === undefined, 'one write at a time')
+    this.#inFlight = { segment, offset, bytes }
+    return this.#disk.flush(
+      () => this.#dead,
+      () => {
+        this.#segments[segment]!.set(bytes, offset)
+        this.#inFlight = undefined
+      },
+    )
+  }
+
+  async close(): Promise<void> {
+    this.#dead = true
+  }
+
+  /** @param dice 0 to 1: none of the sectors in flight reached the disk, or the first of them, or (a third each) all */
+  crash(dice: number): void {
+    this.#dead = true
+    if (this.#inFlight === undefined) return
+    const { segment, offset, bytes } = this.#inFlight
+    const share = Math.min(1, Math.max(0, dice * 3 - 1))
+    const sectors = share * (bytes.length / SECTOR_BYTES)
+    this.#segments[segment]!.set(bytes.subarray(0, Math.floor(sectors) * SECTOR_BYTES), offset)
   }
 }
 
 class MemoryMedium implements Medium {
   readonly #tables: Record<Table, SortedTable>
-  readonly #runtime: Runtime
-  readonly #options: MemoryDiskOptions
   readonly #disk: MemoryDisk
-  /** What the batch in flight replaced, in order. */
+  /** What the write in flight replaced, in order. */
   #undo: Change[] | undefined
   #dead = false
 
-  constructor(
-    tables: Record<Table, SortedTable>,
-    runtime: Runtime,
-    options: MemoryDiskOptions,
-    disk: MemoryDisk,
-  ) {
+  constructor(tables: Record<Table, SortedTable>, disk: MemoryDisk) {
     this.#tables = tables
-    this.#runtime = runtime
-    this.#options = options
     this.#disk = disk
   }
 
@@ -165,19 +233,12 @@ class MemoryMedium implements Medium {
       undo.push({ table, key, value: before })
     }
     this.#undo = undo
-    const { flushMinMs = 0, flushMaxMs = flushMinMs, failureShare = 0, hangShare = 0 } = this.#options
-    const dice = this.#runtime.random()
-    const latencyMs = flushMinMs + this.#runtime.random() * (flushMaxMs - flushMinMs)
-    return new Promise((resolve, reject) => {
-      if (dice < hangShare) return
-      this.#runtime.after(latencyMs, () => {
-        if (this.#dead) return
-        if (dice < hangShare + failureShare) return reject(new AlluxioError('DATA_LOSS', 'simulated EIO'))
+    return this.#disk.flush(
+      () => this.#dead,
+      () => {
         this.#undo = undefined
-        this.#disk.flushes++
-        resolve()
-      })
-    })
+      },
+    )
   }
 
   freeBytes(): number {
@@ -218,16 +279,10 @@ export async function openMemoryStore(
   options: MemoryStoreOptions,
   modules: { readonly runtime: Runtime; readonly disk: MemoryDisk },
 ): Promise<GroupCommit> {
-  const medium = modules.disk.attach()
-  try {
-    const identity = await claim(medium, modules.runtime, options.clusterId)
-    return new GroupCommit(
-      { flushTimeoutMs: options.flushTimeoutMs ?? 30_000, reserveBytes: 1, onFatal: options.onFatal },
-      { runtime: modules.runtime, medium },
-      identity,
-    )
-  } catch (error) {
-    modules.disk.detach()
-    throw error
-  }
+  const { runtime, disk } = modules
+  const { clusterId, flushTimeoutMs = 30_000, onFatal } = options
+  return openGroupCommit(
+    { flushTimeoutMs, reserveBytes: 1, clusterId, onFatal },
+    { runtime, medium: disk.attach(), openJournal: () => disk.attachJournal() },
+  )
 }

@@ -1,5 +1,5 @@
 /**
- * What was handed to `commit` and is not yet durable, laid over the medium so that every read sees it at once.
+ * What was handed to `commit` and is not yet in the tables, laid over them so that every read sees it at once.
  *
  * Keys are split after six bytes (the parent id of an inode key) into nested maps: a listing looks at its own directory's
  * pending names only.
@@ -24,7 +24,7 @@ type Buckets = Map<number, Map<string, Cell>>
 
 export class Overlay {
   readonly #tables = Object.fromEntries(TABLES.map((table) => [table, new Map()])) as Record<Table, Buckets>
-  /** Cells that are laid over the medium, in all tables. */
+  /** Cells that are laid over the tables. */
   size = 0
   /** Youngest batch that a read met; the reader resets it. */
   readBatch = 0
@@ -61,7 +61,13 @@ export class Overlay {
     return cell.value
   }
 
-  /** Takes a durable batch's cells away, except those that a younger batch has replaced. */
+  /** Whether a batch not later than `last` has put another value in the cell's place. */
+  replaced(cell: Cell, last: number): boolean {
+    const now = cell.bucket.get(cell.rest)
+    return now !== undefined && now !== cell && now.batch <= last
+  }
+
+  /** Takes the cells of an applied batch away, except those that a younger batch has replaced. */
   drop(cells: readonly Cell[]): void {
     for (const cell of cells) {
       const { bucket, rest } = cell

@@ -69,12 +69,13 @@ function rethrow(error: Error): never {
 const strace = ['/usr/bin/strace', '/usr/local/bin/strace'].find((path) => existsSync(path))
 
 ;(strace === undefined ? test.skip : test)(
-  'an fdatasync that fails acknowledges nothing and ends the process',
+  'a write of the journal that fails acknowledges nothing and ends the process',
   async () => {
     const path = folder()
-    // The tables exist then: opening syncs no more, what fails is a commit.
+    // The files exist then, and only commits write to the journal.
     await commitAndKill(path, 0, 3)
-    const inject = ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=fdatasync:error=EIO:when=6+']
+    const only = ['-P', join(path, 'journal.0'), '-P', join(path, 'journal.1')]
+    const inject = ['-f', '-qq', '-o', '/dev/null', ...only, '-e', 'inject=pwrite64:error=EIO:when=6+']
     const outcome = await new Promise<{ code: number | null; acknowledged: number; said: string }>(
       (resolve, reject) => {
         const child = spawn(strace!, [...inject, process.execPath, script, path], {
