@@ -20,6 +20,9 @@ export interface NewBlock {
   /** Most bytes that it will have. */
   readonly sizeHint: number
   readonly soleCopy: boolean
+  readonly pinned: boolean
+  /** The first medium of the file's pin; the worker hears of the others from the master. */
+  readonly medium?: string
 }
 
 export interface BlockSink {
@@ -43,6 +46,14 @@ const COMMIT_MS = 120_000
 /** Tier whose files are written in this thread. */
 const MEMORY_TIER = 'MEM'
 
+/** What a worker has to know of the file's pin before the list of pins reaches it. */
+export function pinOf({ pinned, medium }: Pick<NewBlock, 'pinned' | 'medium'>): {
+  pinned: boolean
+  medium?: string
+} {
+  return medium === undefined ? { pinned } : { pinned, medium }
+}
+
 /** @throws what the worker throws: RESOURCE_EXHAUSTED when it has no room, UNAVAILABLE when it is gone */
 export async function openSink(
   worker: KnownWorker,
@@ -63,7 +74,7 @@ async function openLocal(
   { runtime, log, tierFiles }: SinkModules,
 ): Promise<BlockSink | undefined> {
   const { path, tier } = await worker.block.createLocal(
-    { blockId: block.id, sizeHint: block.sizeHint, pinned: false },
+    { blockId: block.id, sizeHint: block.sizeHint, ...pinOf(block) },
     { deadlineMs: MAKE_ROOM_MS },
   )
   try {
@@ -120,10 +131,11 @@ class WireSink implements BlockSink {
   readonly worker: KnownWorker
   readonly #upload: WriteUpload
 
-  constructor(worker: KnownWorker, { id, sizeHint, soleCopy }: NewBlock) {
+  constructor(worker: KnownWorker, block: NewBlock) {
+    const { id, sizeHint, soleCopy } = block
     this.worker = worker
     this.#upload = worker.block.write(
-      { blockId: id, sizeHint, pinned: false, soleCopy },
+      { blockId: id, sizeHint, soleCopy, ...pinOf(block) },
       { deadlineMs: MAKE_ROOM_MS },
     )
   }

@@ -4,7 +4,7 @@
  */
 import { AlluxioError, backoffMs, blockIdOf, errorCode, isAlluxioError, sleep } from '../core/index.ts'
 import type { LocationPolicy } from '../core/options/index.ts'
-import { type BlockSink, type NewBlock, openSink, type SinkModules } from './block-sinks.ts'
+import { type BlockSink, type NewBlock, openSink, pinOf, type SinkModules } from './block-sinks.ts'
 import type { EntryStatus } from './file-status.ts'
 import type { Source } from './open-file.ts'
 import { UfsUpload } from './ufs-upload.ts'
@@ -142,9 +142,12 @@ export class BlockStream {
 
   #newBlock(): Omit<NewBlock, 'sizeHint'> {
     const { status, through } = this.#options
+    const medium = status.pinned ? status.mediumTypes[0] : undefined
     return {
       id: blockIdOf(status.fileId, this.#index),
       soleCopy: !through,
+      pinned: status.pinned,
+      ...(medium === undefined ? {} : { medium }),
     }
   }
 
@@ -162,10 +165,11 @@ export class BlockStream {
   }
 
   async #cacheSmall(bytes: Uint8Array): Promise<void> {
-    const { id, soleCopy } = this.#newBlock()
+    const block = this.#newBlock()
+    const { id, soleCopy } = block
     try {
       await this.#onSomeWorker(bytes.length, async (worker) => {
-        const request = { blockId: id, pinned: false, soleCopy }
+        const request = { blockId: id, soleCopy, ...pinOf(block) }
         const { tier } = await worker.block.writeSmall(request, { payload: bytes })
         this.#blocks.push({ id, worker, workerId: worker.id, tier })
       })

@@ -7,6 +7,7 @@ import { BlockFileReader } from './file-reader.ts'
 import { statusOfEntry } from './file-status.ts'
 import { BlockedFileWriter } from './file-writer.ts'
 import { listEntries } from './listing.ts'
+import { Loading } from './loading.ts'
 import type { LocalBlocks } from './local-block.ts'
 import { OpenFile } from './open-file.ts'
 import { ReadTallies } from './read-tally.ts'
@@ -22,6 +23,7 @@ import type {
   FileSystem,
   FileWriter,
   ListOptions,
+  LoadOptions,
   MountPoint,
   OpenOptions,
 } from './types.ts'
@@ -123,6 +125,26 @@ export class ClusterFileSystem implements FileSystem {
     const tallies = new ReadTallies()
     const reads = new BlockReads({ policy, retryMs: this.#options.retryMs }, file, tallies, signal, modules)
     return new BlockFileReader(file, { ...modules, reads, tallies })
+  }
+
+  async load(path: string, options: LoadOptions = {}): Promise<{ loadedBytes: number }> {
+    const { policy = this.#options.ufsReadPolicy, local = false, signal, onProgress = () => {} } = options
+    const syncIntervalMs = this.#syncInterval(undefined)
+    const file = await OpenFile.open(
+      canonicalPath(path),
+      { readType: 'CACHE', ...defined({ syncIntervalMs, signal }) },
+      this.#modules,
+    )
+    const loading = new Loading(file, { policy, local, signal, onProgress }, this.#modules)
+    const loadedBytes = await loading.run()
+    // Its own later blocks may have driven out the first ones: that is no success.
+    const whole = file.blockCount < 2 || loadedBytes === 0 || (await this.#isCached(path))
+    if (!whole) throw tooLarge(file.path)
+    return { loadedBytes }
+  }
+
+  async #isCached(path: string): Promise<boolean> {
+    return (await this.blockPlaces(path)).every(({ locations }) => locations.length > 0)
   }
 
   async create(path: string, options: CreateOptions = {}): Promise<FileWriter> {
@@ -331,6 +353,14 @@ function defined<T extends object>(fields: T): Defined<T> {
   const present: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(fields)) if (value !== undefined) present[key] = value
   return present as Defined<T>
+}
+
+function tooLarge(path: string): AlluxioError {
+  return new AlluxioError(
+    'RESOURCE_EXHAUSTED',
+    `${path} was loaded but not all of it is kept: the tiers have no room for it; free some files or raise a quota`,
+    { reason: 'NO_TIER_SPACE', details: { path } },
+  )
 }
 
 function nothingWritable(path: string, writeType: WriteType): AlluxioError {

@@ -73,6 +73,16 @@ export interface OpenOptions {
   readonly signal?: AbortSignal
 }
 
+export interface LoadOptions {
+  /** Which worker takes a block that none has. @default alluxio.user.ufs.block.read.location.policy */
+  readonly policy?: LocationPolicy
+  /** To a worker on this host, even if others have the file. @default false */
+  readonly local?: boolean
+  readonly signal?: AbortSignal
+  /** Bytes that have come since the last call; negative when a worker failed and its block begins anew. */
+  readonly onProgress?: (bytes: number) => void
+}
+
 export interface ListOptions {
   /** @default false */
   readonly recursive?: boolean
@@ -170,6 +180,12 @@ export interface FileSystem extends AsyncDisposable {
   /** Entries in name order, fetched page by page; recursive: depth first, parents before children. */
   list(path: string, options?: ListOptions): AsyncIterable<FileStatus>
   open(path: string, options?: OpenOptions): Promise<FileReader>
+  /**
+   * Has workers cache all blocks of a file; its bytes do not come here. When it resolves the master knows where they are.
+   * @returns bytes of the blocks that were not there yet
+   * @throws UNAVAILABLE, reason NO_WORKER; RESOURCE_EXHAUSTED when no worker has room
+   */
+  load(path: string, options?: LoadOptions): Promise<{ readonly loadedBytes: number }>
   create(path: string, options?: CreateOptions): Promise<FileWriter>
   /** A complete empty file in one durable step: what `create` and `close` do in two. */
   createEmpty(path: string, options?: CreateOptions): Promise<FileStatus>

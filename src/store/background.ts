@@ -5,6 +5,7 @@ import { type BlockEntry, heatNow } from './entry.ts'
 import type { Files } from './files.ts'
 import { allocated } from './folder.ts'
 import type { StoreMetrics } from './metrics.ts'
+import type { PinMoves } from './pin-moves.ts'
 import type { Space } from './space.ts'
 import type { Writes } from './writes.ts'
 
@@ -20,6 +21,7 @@ interface BackgroundModules {
   readonly space: Space
   readonly files: Files
   readonly writes: Writes
+  readonly pinMoves: PinMoves
   readonly runtime: Runtime
   readonly log: Log
   readonly metrics: StoreMetrics
@@ -58,13 +60,14 @@ export class Background {
     this.#stopped = true
     this.#cancel()
     this.#wanted.clear()
-    await this.#promoting
+    await Promise.all([this.#promoting, this.#m.pinMoves.stop()])
   }
 
   async round(): Promise<void> {
     if (this.#stopped) return
     await this.#m.writes.expireLocal(this.#options.localWriteTimeoutMs)
     await this.#freeAhead()
+    await this.#m.pinMoves.round()
     if (this.#options.align) await this.#align()
   }
 
@@ -110,8 +113,8 @@ export class Background {
     entry.busy++
     try {
       const from = catalog.tierOf(entry).alias
-      const wish = { fromTier: tier, beforeTier: tier + 1 }
-      const target = await space.reserveIfPossible(allocated(entry.bytes), wish)
+      const wish = { fromTier: tier, beforeTier: tier + 1, media: catalog.pins.mediaOf(entry.id) }
+      const target = await space.reserveOn(allocated(entry.bytes), wish)
       if (target === undefined) return false
       if (!catalog.has(entry)) {
         target.release()
@@ -142,7 +145,10 @@ export class Background {
   }
 
   #fits(entry: BlockEntry, tier: number): boolean {
-    return this.#m.catalog.tiers[tier]!.folders.some((folder) => folder.freeBytes >= entry.bytes)
+    const { tiers, pins } = this.#m.catalog
+    return tiers[tier]!.folders.some(
+      (folder) => folder.freeBytes >= entry.bytes && pins.allows(entry.id, folder),
+    )
   }
 
   #hotterThanColdest(entry: BlockEntry, tier: number, now: number): boolean {

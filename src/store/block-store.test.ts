@@ -58,7 +58,7 @@ describe.each(['MEM', 'SSD'])('one tier, %s', (alias) => {
         request(id, length, { offset: length >> 1, length: length - (length >> 1) }),
       )
       expect(Buffer.compare(middle.bytes, bytes.subarray(length >> 1))).toBe(0)
-      expect(store.changes()).toEqual({ removed: [], added: [{ id, tier: 0 }] })
+      expect(store.changes()).toEqual({ removed: [], added: [{ id, tier: 0 }], lost: [] })
     },
   )
 
@@ -94,7 +94,7 @@ describe.each(['MEM', 'SSD'])('one tier, %s', (alias) => {
     expect(part.bytes.equals(pattern(id, MIB, 2.5 * MIB))).toBe(true)
     expect(source.requests).toEqual([{ offset: 2 * MIB, length: 2 * MIB }])
     expect(store.place(id)).toBeUndefined()
-    expect(store.changes()).toEqual({ removed: [], added: [] })
+    expect(store.changes()).toEqual({ removed: [], added: [], lost: [] })
     const whole = await readAll(store, request(id, length, { fetch: source.fetch }))
     expect(whole.bytes.equals(pattern(id, length))).toBe(true)
     expect(whole.from).toEqual({ [alias]: 2 * MIB, UFS: length - 2 * MIB })
@@ -202,7 +202,7 @@ test('demotion before deletion; sole copies and pinned files stay', async () => 
   for (let file = 4; file <= 30; file++) {
     await store.writeSmall(block(file), pattern(file, length), { soleCopy: false })
   }
-  store.setPinned([fileOfBlock(block(30))])
+  store.setPinned(new Map([[fileOfBlock(block(30)), []]]))
   for (let file = 31; file <= 60; file++) {
     await store.writeSmall(block(file), pattern(file, length), { soleCopy: false })
   }
@@ -213,7 +213,7 @@ test('demotion before deletion; sole copies and pinned files stay', async () => 
   expect(metrics.values()['alluxio_worker_blocks_demoted_total{tier="MEM"}']).toBeGreaterThan(0)
   for (const tier of store.usage()) expect(tier.usedBytes).toBeLessThanOrEqual(tier.capacityBytes)
   store.markPersisted(1 as FileId)
-  store.setPinned([])
+  store.setPinned(new Map())
   expect(
     sealedFiles('SSD')
       .concat(sealedFiles('MEM'))

@@ -17,8 +17,11 @@ import { Fills } from './fills.ts'
 import { Folder } from './folder.ts'
 import { type StoreMetrics, storeMetrics } from './metrics.ts'
 import { OpenFiles } from './open-files.ts'
+import { PinMoves } from './pin-moves.ts'
+import { Probe } from './probe.ts'
 import { ReadPath } from './read-path.ts'
 import { recover } from './recovery.ts'
+import { Scrubber } from './scrubber.ts'
 import { Space } from './space.ts'
 import type {
   AllocationPolicy,
@@ -31,6 +34,8 @@ import type {
   BlockWriter,
   CreateOptions,
   EvictionPolicy,
+  LoadRequest,
+  PinnedFiles,
   ReadRequest,
   RecoverySummary,
   TierUse,
@@ -91,6 +96,9 @@ class TieredBlockStore implements BlockStore {
   readonly #reads: ReadPath
   readonly #writes: Writes
   readonly #background: Background
+  readonly #pinMoves: PinMoves
+  readonly #probe: Probe
+  readonly #scrubber: Scrubber
   readonly #space: Space
   readonly #modules: BlockStoreModules
   readonly #metrics: StoreMetrics
@@ -102,10 +110,11 @@ class TieredBlockStore implements BlockStore {
     const { disk, runtime, log, tiers, allocation } = modules
     this.#modules = modules
     const catalog = new Catalog(tiers, modules)
-    const metrics = storeMetrics(modules.metrics, () => catalog.usage())
+    const metrics = storeMetrics(modules.metrics, catalog, () => this.#scrubber.oldestCheckAgeMs)
     const openFiles = new OpenFiles(options.openFiles ?? 512, { disk, catalog })
     const dropFill = (entry: BlockEntry) => this.#fills.drop(entry)
-    const files = new Files({ catalog, disk, openFiles, runtime, log, metrics, dropFill })
+    const onFailed = (folder: Folder) => this.#probe.watch(folder)
+    const files = new Files({ catalog, disk, openFiles, runtime, log, metrics, dropFill, onFailed })
     const space = new Space({
       runtime,
       catalog,
@@ -122,6 +131,7 @@ class TieredBlockStore implements BlockStore {
       },
     })
     const writes = new Writes({ catalog, space, files, disk, runtime, metrics })
+    const pinMoves = new PinMoves({ catalog, space, files, runtime, log, metrics })
     const background = new Background(
       {
         align: options.align?.enabled ?? true,
@@ -129,7 +139,7 @@ class TieredBlockStore implements BlockStore {
         freeAheadBytes: options.freeAheadBytes ?? 0,
         localWriteTimeoutMs: options.localWriteTimeoutMs ?? 600_000,
       },
-      { catalog, space, files, writes, runtime, log, metrics },
+      { catalog, space, files, writes, pinMoves, runtime, log, metrics },
     )
     this.#fills = new Fills(options.extentBytes ?? EXTENT_BYTES, {
       ...{ catalog, space, files, writes, disk, runtime, log, metrics },
@@ -139,6 +149,14 @@ class TieredBlockStore implements BlockStore {
       { readAheadBytes: options.readAheadBytes ?? READ_AHEAD_BYTES },
       { catalog, files, fills: this.#fills, openFiles, metrics, promote },
     )
+    this.#pinMoves = pinMoves
+    this.#probe = new Probe(options.probeIntervalMs ?? 5_000, {
+      ...{ catalog, files, space, disk, runtime, log, metrics },
+    })
+    this.#scrubber = new Scrubber(options.scrub ?? { bytesPerSecond: 0, intervalMs: 0 }, {
+      ...{ catalog, files, disk, runtime, log, metrics },
+      isBusy: () => this.inProgress > 0,
+    })
     this.#catalog = catalog
     this.#metrics = metrics
     this.#openFiles = openFiles
@@ -159,13 +177,14 @@ class TieredBlockStore implements BlockStore {
       }
     }
     this.#background.start()
+    this.#scrubber.start()
     const summary = { ...found, evicted, ms: runtime.monotonic() - begun }
     log.info('block store is ready', summary)
     return summary
   }
 
   async stop(): Promise<void> {
-    await this.#background.stop()
+    await Promise.all([this.#background.stop(), this.#scrubber.stop(), this.#probe.stop()])
     await this.#fills.stop()
     this.#openFiles.closeAll()
   }
@@ -213,9 +232,11 @@ class TieredBlockStore implements BlockStore {
     return this.#reads.readAt(request)
   }
 
-  async load(request: Omit<ReadRequest, 'offset' | 'length' | 'cache' | 'sequential'>): Promise<void> {
+  async load(request: LoadRequest): Promise<void> {
     const whole = { ...request, offset: 0, length: request.blockLength, cache: true, sequential: false }
-    if (this.place(request.blockId) === undefined) for await (const _ of this.read(whole)) void _
+    if (this.place(request.blockId) === undefined) {
+      for await (const { bytes } of this.read(whole)) request.onProgress?.(bytes.length)
+    }
     await this.#fills.settled(request.blockId)
     const entry = this.#catalog.get(request.blockId)
     if (entry?.state !== 'sealed') {
@@ -243,10 +264,13 @@ class TieredBlockStore implements BlockStore {
   markPersisted(fileId: FileId): void {
     for (const entry of this.#catalog.takeSoles(fileId)) this.#files.markPersisted(entry)
   }
-  setPinned(fileIds: readonly FileId[]): void {
-    this.#catalog.setPinned(fileIds)
+  setPinned(files: PinnedFiles): void {
+    if (this.#catalog.pins.replace(files)) this.#pinMoves.changed()
   }
 
+  onChanges(listener: () => void): void {
+    this.#catalog.onChange = listener
+  }
   changes(): BlockChanges {
     return this.#catalog.changes()
   }

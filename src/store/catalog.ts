@@ -3,6 +3,7 @@ import type { BlockId, FileId, Runtime } from '../core/index.ts'
 import { assert, fileOfBlock } from '../core/index.ts'
 import { type BlockEntry, warm } from './entry.ts'
 import type { Folder } from './folder.ts'
+import { Pins } from './pins.ts'
 import type { BlockChanges, BlockPlace, EvictionPolicy, TierUse } from './types.ts'
 
 export interface Tier {
@@ -22,12 +23,16 @@ export class Catalog {
   readonly #entries = new Map<BlockId, BlockEntry>()
   /** Tier of a sealed block, or REMOVED, since the last report. */
   #changed = new Map<BlockId, number>()
-  #pinned = new Set<FileId>()
+  /** Blocks whose only copy turned out to be bad, since the last report. */
+  #lost: BlockId[] = []
   /** Blocks without another copy, by file. */
   readonly #soles = new Map<FileId, Set<BlockEntry>>()
   #sealed = 0
   /** Blocks below the top tier that were read since alignment looked. */
   readonly hot = new Set<BlockEntry>()
+  readonly pins = new Pins()
+  /** Called when there is something to report again. */
+  onChange: () => void = () => {}
 
   constructor(tiers: readonly Tier[], modules: { readonly runtime: Runtime }) {
     this.tiers = tiers
@@ -58,10 +63,15 @@ export class Catalog {
     entry.folder.blocks++
     this.tierOf(entry).eviction.added(entry.id, entry.bytes)
     if (entry.soleCopy) this.#addSole(entry)
-    if (entry.state === 'sealed') {
-      this.#sealed++
-      this.#changed.set(entry.id, entry.folder.tier)
-    }
+    if (entry.state !== 'sealed') return
+    this.#sealed++
+    this.pins.review(entry)
+    this.#change(entry.id, entry.folder.tier)
+  }
+
+  #change(id: BlockId, tier: number): void {
+    this.#changed.set(id, tier)
+    if (this.#changed.size === 1) this.onChange()
   }
 
   /** @param evicted whether it left to make space (eviction policies may remember it) */
@@ -73,10 +83,10 @@ export class Catalog {
     this.hot.delete(entry)
     if (entry.soleCopy) this.#soles.get(fileOfBlock(entry.id))?.delete(entry)
     this.tierOf(entry).eviction.removed(entry.id, evicted)
-    if (entry.state === 'sealed') {
-      this.#sealed--
-      this.#changed.set(entry.id, REMOVED)
-    }
+    if (entry.state !== 'sealed') return
+    this.#sealed--
+    this.pins.misplaced.delete(entry)
+    this.#change(entry.id, REMOVED)
   }
 
   /** The block's file now stands in another folder. */
@@ -93,8 +103,9 @@ export class Catalog {
     if (from !== to) {
       from.eviction.removed(entry.id, true)
       to.eviction.added(entry.id, bytes)
-      this.#changed.set(entry.id, to.index)
+      this.#change(entry.id, to.index)
     }
+    this.pins.review(entry)
   }
 
   /** A partial block grew, or became whole. */
@@ -107,7 +118,8 @@ export class Catalog {
   sealed(entry: BlockEntry): void {
     entry.state = 'sealed'
     this.#sealed++
-    this.#changed.set(entry.id, entry.folder.tier)
+    this.pins.review(entry)
+    this.#change(entry.id, entry.folder.tier)
   }
 
   /** Counts an access, unless it goes on where the last one ended: reading a block in pieces is one access. */
@@ -135,21 +147,19 @@ export class Catalog {
     return entries
   }
 
-  pin(file: FileId): void {
-    this.#pinned.add(file)
-  }
-  setPinned(files: Iterable<FileId>): void {
-    this.#pinned = new Set(files)
-  }
-  isPinned(id: BlockId): boolean {
-    return this.#pinned.size > 0 && this.#pinned.has(fileOfBlock(id))
-  }
   /** Whether eviction may delete the block, not only move it. */
   mayDelete(entry: BlockEntry): boolean {
-    return !entry.soleCopy && !this.isPinned(entry.id)
+    return !entry.soleCopy && !this.pins.has(entry.id)
+  }
+
+  /** The block's only known copy is bad: the cluster has lost it. Call before it is removed. */
+  reportLoss(id: BlockId): void {
+    this.#lost.push(id)
   }
 
   changes(): BlockChanges {
+    const lost = this.#lost
+    this.#lost = []
     const removed: BlockId[] = []
     const added: BlockPlace[] = []
     for (const [id, tier] of this.#changed) {
@@ -157,7 +167,7 @@ export class Catalog {
       else added.push({ id, tier })
     }
     if (this.#changed.size > 0) this.#changed = new Map()
-    return { removed, added }
+    return { removed, added, lost }
   }
 
   *pages(pageSize: number): Iterable<readonly BlockPlace[]> {

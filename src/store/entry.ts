@@ -18,7 +18,11 @@ export interface BlockEntry {
   /** Accesses with an exponentially fading weight, as of `heatAt` (monotonic milliseconds). */
   heat: number
   heatAt: number
+  /** When its bytes were last known to be good (monotonic milliseconds): written, or read and verified by the scrubber. */
+  checkedAt: number
 }
+
+const NEVER = Number.NEGATIVE_INFINITY
 
 /** Weight of an access halves in this time. */
 const HALF_LIFE_MS = 10 * 60_000
@@ -36,5 +40,10 @@ export function makeEntry(
   fields: Pick<BlockEntry, 'id' | 'length' | 'folder' | 'bytes' | 'state' | 'soleCopy'>,
   nowMs: number,
 ): BlockEntry {
-  return { ...fields, busy: 0, readEnd: 0, heat: 0, heatAt: nowMs }
+  return { ...fields, busy: 0, readEnd: 0, heat: 0, heatAt: nowMs, checkedAt: nowMs }
+}
+
+/** A block that was found on the disk: nobody knows whether its bytes are still good. */
+export function foundEntry(...[fields, nowMs]: Parameters<typeof makeEntry>): BlockEntry {
+  return { ...makeEntry(fields, nowMs), checkedAt: NEVER }
 }

@@ -14,7 +14,7 @@ import type { Reservation } from './space.ts'
 const COPY_BYTES = 1024 * 1024
 /** A file of a memory file system up to this size is deleted faster than the thread pool is woken. */
 const SMALL_BYTES = 256 * 1024
-/** Files in a quarantine folder; the rest is deleted. */
+/** Files in a quarantine folder; the rest is deleted, unless it is all that is left of a block. */
 const MOST_QUARANTINED = 16
 /** After these a folder is not used any more. */
 const FATAL = new Set([
@@ -39,6 +39,7 @@ interface FilesModules {
   readonly metrics: StoreMetrics
   /** Forgets what is being filled of a partial block. */
   readonly dropFill: (entry: BlockEntry) => void
+  readonly onFailed: (folder: Folder) => void
 }
 
 export class Files {
@@ -175,13 +176,18 @@ export class Files {
     if (!catalog.has(entry)) return
     this.#quarantined++
     metrics.quarantined.add()
-    log.error('block is damaged and was moved aside', { blockId: entry.id, folder: entry.folder.path, error })
+    const what = { blockId: entry.id, folder: entry.folder.path, error }
+    if (entry.soleCopy) {
+      metrics.lost.add()
+      catalog.reportLoss(entry.id)
+      log.error('DATA_LOSS: the only copy of a block is damaged; it was moved aside', what)
+    } else log.error('block is damaged and was moved aside', what)
     const from = this.path(entry)
     catalog.remove(entry)
     openFiles.close(entry.id)
     const aside = entry.folder.quarantinePath
     try {
-      if (this.#quarantined > MOST_QUARANTINED) {
+      if (this.#quarantined > MOST_QUARANTINED && !entry.soleCopy) {
         void this.discard(entry.folder, entry.id, from)
         return
       }
@@ -238,6 +244,12 @@ export class Files {
     if (folder.failure !== undefined) return
     folder.failure = error instanceof Error ? error.message : String(error)
     this.#m.log.error('tier folder failed and is out of use', { folder: folder.path, error })
+    this.forget(folder)
+    this.#m.onFailed(folder)
+  }
+
+  /** The store no longer has the folder's blocks; their files stay. */
+  forget(folder: Folder): void {
     for (const entry of this.#m.catalog.entries()) {
       if (entry.folder !== folder) continue
       this.#m.catalog.remove(entry)

@@ -113,7 +113,7 @@ export class Fills {
       if (recovered !== undefined) return recovered
       await this.#m.files.delete(entry, false)
     }
-    const reservation = await this.#reserve(length)
+    const reservation = await this.#reserve(id, length)
     if (reservation === undefined) return undefined
     try {
       // Written or fetched by someone else while space was made.
@@ -151,12 +151,13 @@ export class Fills {
   }
 
   /** A little space, in a folder where the whole block would fit: best where it fits without eviction. */
-  async #reserve(length: number): Promise<Reservation | undefined> {
-    const { space } = this.#m
+  async #reserve(id: BlockId, length: number): Promise<Reservation | undefined> {
+    const { space, catalog } = this.#m
     const whole = allocated(blockFileBytes(length))
-    const roomy = space.tryReserve(whole)
+    const wish = { media: catalog.pins.mediaOf(id) }
+    const roomy = space.tryReserve(whole, wish)
     if (roomy !== undefined) return roomy
-    const reservation = await space.reserveIfPossible(this.#extentBytes)
+    const reservation = await space.reserveIfPossible(this.#extentBytes, wish)
     if (reservation === undefined || reservation.folder.capacityBytes >= whole) return reservation
     reservation.release()
     return undefined

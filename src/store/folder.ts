@@ -139,7 +139,7 @@ export class Folder implements FolderState {
     return { data: `${stem}.part`, side: `${stem}.side` }
   }
 
-  temporaryPath(id: BlockId): string {
+  temporaryPath(id: number): string {
     return `${this.path}/tmp_${id}_${++this.#temporaries}`
   }
 

@@ -1,8 +1,13 @@
 /** What the store counts. */
 import type { Metrics } from '../core/index.ts'
-import type { TierUse } from './types.ts'
+import type { Catalog } from './catalog.ts'
 
-export function storeMetrics(metrics: Metrics, usage: () => readonly TierUse[]) {
+export function storeMetrics(
+  metrics: Metrics,
+  catalog: Pick<Catalog, 'usage' | 'pins'>,
+  oldestCheckAgeMs: () => number,
+) {
+  const usage = () => catalog.usage()
   metrics.observe('alluxio_worker_tier_capacity_bytes', 'Quota of a tier.', () =>
     usage().map((tier) => [{ tier: tier.alias }, tier.capacityBytes] as const),
   )
@@ -14,6 +19,16 @@ export function storeMetrics(metrics: Metrics, usage: () => readonly TierUse[]) 
       (tier) =>
         [{ tier: tier.alias }, tier.folders.filter(({ failure }) => failure !== undefined).length] as const,
     ),
+  )
+  metrics.observe(
+    'alluxio_worker_pinned_blocks_misplaced',
+    'Blocks that are not on a medium of their pin.',
+    () => [[{}, catalog.pins.misplaced.size]],
+  )
+  metrics.observe(
+    'alluxio_worker_scrub_oldest_check_age_seconds',
+    'Age of the oldest check of a block; of blocks not checked since the start, the time since then.',
+    () => [[{}, oldestCheckAgeMs() / 1000]],
   )
   return {
     readBytes: metrics.counters(
@@ -36,6 +51,23 @@ export function storeMetrics(metrics: Metrics, usage: () => readonly TierUse[]) 
       'alluxio_worker_blocks_quarantined_total',
       'Blocks moved aside because their bytes were bad.',
     ),
+    lost: metrics.counter(
+      'alluxio_worker_data_loss_blocks_total',
+      'Blocks whose only known copy was damaged: their bytes are lost.',
+    ),
+    pinnedMoved: metrics.counter(
+      'alluxio_worker_pinned_blocks_moved_total',
+      'Blocks moved to a medium of their pin.',
+    ),
+    foldersBack: metrics.counter(
+      'alluxio_worker_folders_recovered_total',
+      'Failed tier folders that came back into use.',
+    ),
+    scrubbed: metrics.counter(
+      'alluxio_worker_scrubbed_bytes_total',
+      'Bytes of sealed blocks verified in the background.',
+    ),
+    scrubErrors: metrics.counter('alluxio_worker_scrub_errors_total', 'Bad blocks found by the scrubber.'),
   }
 }
 export type StoreMetrics = ReturnType<typeof storeMetrics>

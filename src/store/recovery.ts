@@ -5,7 +5,7 @@
 import { type BlockDisk, blockFileBytes } from '../arrow/index.ts'
 import type { BlockId, Log, Runtime } from '../core/index.ts'
 import type { Catalog } from './catalog.ts'
-import { makeEntry } from './entry.ts'
+import { foundEntry } from './entry.ts'
 import type { Files } from './files.ts'
 import { allocated, type Folder, type ParsedName, parseName } from './folder.ts'
 
@@ -23,8 +23,12 @@ export interface Recovered {
   temporaryFilesRemoved: number
 }
 
+export function emptySummary(): Recovered {
+  return { blocks: 0, partialBlocks: 0, temporaryFilesRemoved: 0 }
+}
+
 export async function recover(modules: RecoveryModules): Promise<Recovered> {
-  const found: Recovered = { blocks: 0, partialBlocks: 0, temporaryFilesRemoved: 0 }
+  const found = emptySummary()
   for (const tier of modules.catalog.tiers) {
     for (const folder of tier.folders) {
       try {
@@ -38,7 +42,12 @@ export async function recover(modules: RecoveryModules): Promise<Recovered> {
   return found
 }
 
-async function recoverFolder(folder: Folder, modules: RecoveryModules, found: Recovered): Promise<void> {
+/** Also for a folder that comes back: what the store has got elsewhere in the meantime wins. */
+export async function recoverFolder(
+  folder: Folder,
+  modules: Omit<RecoveryModules, 'files'>,
+  found: Recovered,
+): Promise<void> {
   const { catalog, disk, log } = modules
   const partial = new Map<BlockId, { length: number; kinds: Set<string> }>()
   const stale: string[] = []
@@ -59,8 +68,10 @@ async function recoverFolder(folder: Folder, modules: RecoveryModules, found: Re
   found.temporaryFilesRemoved += stale.filter((name) => name.startsWith('tmp_')).length
   for (const [id, { length, kinds }] of partial) {
     const paths = folder.partialPaths(id, length)
-    if (kinds.size === 2 && catalog.get(id) === undefined) recoverPartial(folder, id, length, modules, found)
-    else await Promise.all([disk.remove(paths.data), disk.remove(paths.side)])
+    const known = catalog.get(id)
+    if (kinds.size === 2 && known === undefined) recoverPartial(folder, id, length, modules, found)
+    else if (known?.folder !== folder || known.state !== 'partial')
+      await Promise.all([disk.remove(paths.data), disk.remove(paths.side)])
   }
   for (const name of stale) await disk.remove(`${folder.path}/${name}`)
 }
@@ -69,16 +80,20 @@ async function recoverFolder(folder: Folder, modules: RecoveryModules, found: Re
 function recoverSealed(
   folder: Folder,
   { kind, id, length }: ParsedName,
-  { catalog, runtime }: RecoveryModules,
+  { catalog, runtime }: Pick<RecoveryModules, 'catalog' | 'runtime'>,
   found: Recovered,
 ): boolean {
   const known = catalog.get(id)
+  const returning = folder.failure !== undefined
+  if (known !== undefined && returning) {
+    return known.folder === folder && known.length === length && known.soleCopy === (kind === 'sole')
+  }
   if (known?.state === 'sealed') return false
   if (known !== undefined) catalog.remove(known)
   const bytes = allocated(blockFileBytes(length))
   const soleCopy = kind === 'sole'
   const fields = { id, length, folder, bytes, state: 'sealed', soleCopy } as const
-  catalog.add(makeEntry(fields, runtime.monotonic()))
+  catalog.add(foundEntry(fields, runtime.monotonic()))
   found.blocks++
   return true
 }
@@ -87,12 +102,12 @@ function recoverPartial(
   folder: Folder,
   id: BlockId,
   length: number,
-  { catalog, disk, runtime }: RecoveryModules,
+  { catalog, disk, runtime }: Pick<RecoveryModules, 'catalog' | 'disk' | 'runtime'>,
   found: Recovered,
 ): void {
   const paths = folder.partialPaths(id, length)
   const bytes = disk.facts(paths.data).allocatedBytes + disk.facts(paths.side).allocatedBytes
   const fields = { id, length, folder, bytes: allocated(bytes), state: 'partial', soleCopy: false } as const
-  catalog.add(makeEntry(fields, runtime.monotonic()))
+  catalog.add(foundEntry(fields, runtime.monotonic()))
   found.partialBlocks++
 }

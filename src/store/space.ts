@@ -16,8 +16,8 @@ export interface Wish {
   readonly fromTier?: number
   /** … and before this one. @default all */
   readonly beforeTier?: number
-  /** Preferred if any folder has it. */
-  readonly medium?: string
+  /** Media of the folders. `reserve` prefers them; `reserveOn` insists. */
+  readonly media?: readonly string[] | undefined
   /** Failed for this very block already. */
   readonly except?: ReadonlySet<Folder>
 }
@@ -106,12 +106,14 @@ export class Space {
   }
 
   async reserveIfPossible(bytes: number, wish: Wish = {}): Promise<Reservation | undefined> {
-    const wishes = wish.medium === undefined ? [wish] : [wish, withoutMedium(wish)]
-    for (const each of wishes) {
-      const free = this.tryReserve(bytes, each) ?? (await this.#locked(() => this.#makeSpace(bytes, each)))
-      if (free !== undefined) return free
-    }
-    return undefined
+    const reservation = await this.reserveOn(bytes, wish)
+    if (reservation !== undefined || wish.media === undefined) return reservation
+    return this.reserveOn(bytes, { ...wish, media: undefined })
+  }
+
+  /** Reserves space where exactly the wish says, evicting if it must. */
+  async reserveOn(bytes: number, wish: Wish): Promise<Reservation | undefined> {
+    return this.tryReserve(bytes, wish) ?? (await this.#locked(() => this.#makeSpace(bytes, wish)))
   }
 
   #locked<T>(run: () => Promise<T>): Promise<T> {
@@ -122,13 +124,14 @@ export class Space {
 
   /** Only under the lock. */
   async #makeSpace(bytes: number, wish: Wish): Promise<Reservation | undefined> {
+    const stuck = new Set<BlockEntry>()
     for (let round = 0; round < ROUNDS; round++) {
       const free = this.tryReserve(bytes, wish)
       if (free !== undefined) return free
       let evicted = false
       for (const tier of this.#tiers(wish)) {
         const folders = wish.folder === undefined ? eligible(tier, wish) : [wish.folder]
-        const folder = await this.#evictFrom(tier, folders, bytes)
+        const folder = await this.#evictFrom(tier, folders, bytes, stuck)
         if (folder === undefined) continue
         evicted = true
         if (folder.reserve(bytes)) return new Reservation(folder, bytes)
@@ -144,15 +147,23 @@ export class Space {
     return tiers.slice(wish.fromTier ?? 0, wish.beforeTier)
   }
 
-  /** Evicts from the folder that is first to have the space. @returns it, or undefined when no set of victims would do */
-  async #evictFrom(tier: Tier, folders: readonly Folder[], bytes: number): Promise<Folder | undefined> {
+  /**
+   * Evicts from the folder that is first to have the space.
+   * @param stuck blocks that could not leave; those found now are added
+   * @returns the folder, or undefined when no set of victims would do
+   */
+  async #evictFrom(
+    tier: Tier,
+    folders: readonly Folder[],
+    bytes: number,
+    stuck: Set<BlockEntry>,
+  ): Promise<Folder | undefined> {
     const plans = new Map(folders.map((folder) => [folder, { lacks: 0, victims: [] as BlockEntry[] }]))
     for (const [folder, plan] of plans) {
       plan.lacks = bytes - folder.freeBytes
       if (folder.failure !== undefined || bytes > folder.capacityBytes) plans.delete(folder)
       else if (plan.lacks <= 0) return folder
     }
-    const last = tier.index === this.#catalog.tiers.length - 1
     const now = this.#modules.runtime.monotonic()
     const searched = folders.length === 1 ? folders[0]! : tier
     const barren = this.#barren.get(searched)
@@ -163,12 +174,12 @@ export class Space {
       const entry = this.#catalog.get(id)
       const plan = entry === undefined ? undefined : plans.get(entry.folder)
       if (entry === undefined || plan === undefined || entry.busy > 0) continue
-      if (last && !this.#catalog.mayDelete(entry)) continue
+      if (stuck.has(entry) || !this.#mayLeave(entry)) continue
       plan.victims.push(entry)
       plan.lacks -= entry.bytes
       if (plan.lacks <= 0) {
         const { folder } = entry
-        await this.#dispose(plan.victims)
+        await this.#dispose(plan.victims, stuck)
         return folder
       }
       if (plans.size === 0) break
@@ -177,7 +188,19 @@ export class Space {
     return undefined
   }
 
-  async #dispose(victims: readonly BlockEntry[]): Promise<void> {
+  /** Whether there is a place for the block to go to, or it need not be kept. */
+  #mayLeave(entry: BlockEntry): boolean {
+    if (this.#catalog.mayDelete(entry)) return true
+    const { tiers, pins } = this.#catalog
+    for (let below = entry.folder.tier + 1; below < tiers.length; below++) {
+      for (const folder of tiers[below]!.folders) {
+        if (folder.failure === undefined && pins.allows(entry.id, folder)) return true
+      }
+    }
+    return false
+  }
+
+  async #dispose(victims: readonly BlockEntry[], stuck?: Set<BlockEntry>): Promise<void> {
     for (const entry of victims) entry.busy++
     const folders = new Set(victims.map(({ folder }) => folder))
     const deletions: Promise<void>[] = []
@@ -186,7 +209,7 @@ export class Space {
         if (entry.state === 'sealed' && (await this.#demote(entry))) continue
         if (this.#catalog.has(entry) && this.#catalog.mayDelete(entry)) {
           deletions.push(this.#modules.evict(entry))
-        }
+        } else stuck?.add(entry)
       } finally {
         entry.busy--
       }
@@ -196,7 +219,7 @@ export class Space {
   }
 
   async #demote(entry: BlockEntry): Promise<boolean> {
-    const below = { fromTier: entry.folder.tier + 1 }
+    const below = { fromTier: entry.folder.tier + 1, media: this.#catalog.pins.mediaOf(entry.id) }
     if (below.fromTier >= this.#catalog.tiers.length) return false
     const target = this.tryReserve(entry.bytes, below) ?? (await this.#makeSpace(entry.bytes, below))
     return target !== undefined && (await this.#modules.move(entry, target))
@@ -214,14 +237,13 @@ export class Space {
     let left = 0
     await this.#locked(async () => {
       const tier = this.#catalog.tiers[folder.tier]!
-      const last = tier.index === this.#catalog.tiers.length - 1
       const victims: BlockEntry[] = []
       let over = folder.usedBytes - folder.capacityBytes
       for (const id of tier.eviction.victims()) {
         if (over <= 0) break
         const entry = this.#catalog.get(id)
         if (entry === undefined || entry.folder !== folder || entry.busy > 0) continue
-        if (last && !this.#catalog.mayDelete(entry)) continue
+        if (!this.#mayLeave(entry)) continue
         victims.push(entry)
         over -= entry.bytes
       }
@@ -237,10 +259,6 @@ function eligible(tier: Tier, wish: Wish): readonly Folder[] {
     (folder) =>
       folder.failure === undefined &&
       !wish.except?.has(folder) &&
-      (wish.medium === undefined || folder.medium === wish.medium),
+      (wish.media === undefined || wish.media.includes(folder.medium)),
   )
-}
-
-function withoutMedium({ medium: _, ...rest }: Wish): Wish {
-  return rest
 }

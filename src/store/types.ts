@@ -1,5 +1,8 @@
 /** The worker's block store as others see it. Byte counts are plain bytes, times milliseconds. */
 import type { BlockId, FileId } from '../core/index.ts'
+import type { PinnedFiles } from './pins.ts'
+
+export type { PinnedFiles } from './pins.ts'
 
 /** One folder of a tier. */
 export interface TierFolderOptions {
@@ -35,6 +38,10 @@ export interface BlockStoreOptions {
   /** Bytes kept free in each folder by background eviction. @default 0 */
   readonly freeAheadBytes?: number
   readonly align?: { readonly enabled: boolean; readonly intervalMs: number }
+  /** Verification of sealed blocks in the background: bytes a second (0: none) and how old a check may get. @default none */
+  readonly scrub?: { readonly bytesPerSecond: number; readonly intervalMs: number }
+  /** First wait before a failed folder is tried again; doubles up to 64 times that. 0: never. @default 5 s */
+  readonly probeIntervalMs?: number
   /** Open block files that are kept for the next read. @default 512 */
   readonly openFiles?: number
   /** A local writer that neither grows its file nor commits for so long is given up. @default 10 minutes */
@@ -46,7 +53,7 @@ export interface CreateOptions {
   readonly sizeHint: number
   /** Never evicted from the store until unpinned (also: `setPinned`). */
   readonly pinned?: boolean
-  /** Prefer a folder of this medium. */
+  /** Prefer a folder of this medium; a pinned block is kept on it. @default the media of the file's pin, else any */
   readonly medium?: string
 }
 
@@ -91,6 +98,11 @@ export interface ReadRequest {
   readonly signal?: AbortSignal
 }
 
+export interface LoadRequest extends Omit<ReadRequest, 'offset' | 'length' | 'cache' | 'sequential'> {
+  /** Told of bytes as they come. */
+  readonly onProgress?: (bytes: number) => void
+}
+
 export interface BlockBytes {
   /** Must not be written. Valid as long as it is referenced, whatever happens to the block. */
   readonly bytes: Uint8Array
@@ -127,6 +139,8 @@ export interface BlockPlace {
 export interface BlockChanges {
   readonly removed: readonly BlockId[]
   readonly added: readonly BlockPlace[]
+  /** Blocks, removed too, whose only known copy was damaged: their bytes are gone. */
+  readonly lost: readonly BlockId[]
 }
 
 export interface RecoverySummary {
@@ -175,7 +189,7 @@ export interface BlockStore {
   /** A short range at once; answers without a promise when the block is sealed in memory. */
   readAt(request: ReadRequest): BlockBytes | Promise<BlockBytes>
   /** Makes the whole block cached, without a reader. */
-  load(request: Omit<ReadRequest, 'offset' | 'length' | 'cache' | 'sequential'>): Promise<void>
+  load(request: LoadRequest): Promise<void>
 
   /** Whether the block is sealed here, and where. */
   place(blockId: BlockId): { readonly tier: number; readonly length: number } | undefined
@@ -183,11 +197,16 @@ export interface BlockStore {
   remove(blockIds: readonly BlockId[]): Promise<void>
   /** The file is in the under-store: its blocks may be deleted by eviction. */
   markPersisted(fileId: FileId): void
-  /** Replaces the set of pinned files. */
-  setPinned(fileIds: readonly FileId[]): void
+  /**
+   * Replaces the pinned files; each with the media that its blocks must lie on, or none for any. Their blocks are never deleted
+   * by eviction, and move to such a medium in the background; where none has room they stay where they are.
+   */
+  setPinned(files: PinnedFiles): void
 
   /** What changed since the last call; only sealed blocks are reported. */
   changes(): BlockChanges
+  /** `listener` is called, in the middle of the store's work, when `changes` has something to tell again. */
+  onChanges(listener: () => void): void
   /** All sealed blocks, page by page, for registration. */
   blockPages(pageSize: number): Iterable<readonly BlockPlace[]>
   usage(): readonly TierUse[]

@@ -52,20 +52,20 @@ export class Writes {
     return this.#writing.size
   }
 
-  #begin(blockId: BlockId, pinned = false): void {
+  #begin(blockId: BlockId, { pinned, medium }: Pick<CreateOptions, 'pinned' | 'medium'>): void {
     const entry = this.#m.catalog.get(blockId)
     if (this.#writing.has(blockId) || entry?.state === 'sealed') {
       throw this.#writing.has(blockId) ? beingWritten(blockId) : alreadyHere(blockId)
     }
     this.#writing.add(blockId)
-    if (pinned) this.#m.catalog.pin(fileOfBlock(blockId))
+    if (pinned) this.#m.catalog.pins.add(fileOfBlock(blockId), medium === undefined ? [] : [medium])
   }
 
   async write(blockId: BlockId, options: WriteOptions): Promise<BlockWriter> {
-    this.#begin(blockId, options.pinned)
+    this.#begin(blockId, options)
     try {
       const bytes = allocated(blockFileBytes(Math.max(1, options.sizeHint)))
-      return await this.#onSomeFolder(bytes, options, (reservation) =>
+      return await this.#onSomeFolder(blockId, bytes, options, (reservation) =>
         this.#open(blockId, options, reservation),
       )
     } catch (error) {
@@ -76,13 +76,14 @@ export class Writes {
 
   /** Runs `use` in a folder with the space; when its disk fails there, in another one. */
   async #onSomeFolder<T>(
+    blockId: BlockId,
     bytes: number,
-    wish: Pick<CreateOptions, 'medium'>,
+    options: Pick<CreateOptions, 'medium'>,
     use: (reservation: Reservation) => T | Promise<T>,
   ): Promise<T> {
     const except = new Set<Folder>()
     for (;;) {
-      const reserved: Wish = wish.medium === undefined ? { except } : { except, medium: wish.medium }
+      const reserved: Wish = { except, media: this.#mediaFor(blockId, options) }
       const reservation =
         this.#m.space.tryReserve(bytes, reserved) ?? (await this.#m.space.reserve(bytes, reserved))
       try {
@@ -93,6 +94,10 @@ export class Writes {
         except.add(reservation.folder)
       }
     }
+  }
+
+  #mediaFor(blockId: BlockId, { medium }: Pick<CreateOptions, 'medium'>): readonly string[] | undefined {
+    return this.#m.catalog.pins.mediaOf(blockId) ?? (medium === undefined ? undefined : [medium])
   }
 
   #open(blockId: BlockId, options: WriteOptions, reservation: Reservation): BlockWriter {
@@ -123,7 +128,7 @@ export class Writes {
     bytes: Uint8Array,
     options: Omit<WriteOptions, 'sizeHint'>,
   ): Promise<{ length: number; tier: string }> {
-    this.#begin(blockId, options.pinned)
+    this.#begin(blockId, options)
     try {
       const tier = await this.writeWhole(blockId, bytes, options)
       this.#m.metrics.writtenBytes.add(bytes.length)
@@ -141,7 +146,7 @@ export class Writes {
   ): Promise<string> {
     if (bytes.length === 0) throw new AlluxioError('INVALID_ARGUMENT', 'an empty block cannot be stored')
     const size = allocated(blockFileBytes(bytes.length))
-    return this.#onSomeFolder(size, options, async (reservation) => {
+    return this.#onSomeFolder(blockId, size, options, async (reservation) => {
       const path = reservation.folder.temporaryPath(blockId)
       try {
         await this.#writeFile(path, blockId, bytes, this.syncs(reservation.folder), options.soleCopy)
@@ -246,10 +251,10 @@ export class Writes {
   }
 
   async createLocal(blockId: BlockId, options: CreateOptions): Promise<{ path: string; tier: string }> {
-    this.#begin(blockId, options.pinned)
+    this.#begin(blockId, options)
     try {
       const bytes = allocated(blockFileBytes(Math.max(1, options.sizeHint)))
-      const wish: Wish = options.medium === undefined ? {} : { medium: options.medium }
+      const wish: Wish = { media: this.#mediaFor(blockId, options) }
       const reservation = this.#m.space.tryReserve(bytes, wish) ?? (await this.#m.space.reserve(bytes, wish))
       const path = reservation.folder.temporaryPath(blockId)
       this.#local.set(blockId, { reservation, path, aliveAt: this.#m.runtime.monotonic(), size: 0 })

@@ -30,6 +30,11 @@ export const WORKER_HEARTBEAT_INTERVAL = option('alluxio.worker.block.heartbeat.
   scope: 'worker',
   doc: 'How often a worker reports what changed in its tiers.',
 })
+export const WORKER_REPORT_DELAY = option('alluxio.worker.block.report.delay', 'duration', {
+  default: 25,
+  scope: 'worker',
+  doc: 'How soon a worker reports that blocks came, moved or went; what happens in that time is told together.',
+})
 export const WORKER_RAMDISK_SIZE = option('alluxio.worker.ramdisk.size', 'bytes', {
   default: undefined,
   scope: 'worker',
@@ -66,6 +71,21 @@ export const TIER_RESERVED = option('alluxio.worker.tieredstore.free.ahead.bytes
   default: 0,
   scope: 'worker',
   doc: 'Bytes kept free in each folder by background eviction.',
+})
+export const TIER_PROBE_INTERVAL = option('alluxio.worker.tieredstore.probe.interval', 'duration', {
+  default: 5_000,
+  scope: 'worker',
+  doc: 'First wait before a failed tier folder is tried again; doubles up to 64 times that. 0: never.',
+})
+export const WORKER_SCRUB_RATE = option('alluxio.worker.scrub.rate', 'bytes', {
+  default: 16 * 2 ** 20,
+  scope: 'worker',
+  doc: 'Bytes of cached blocks that a worker verifies in the background each second, while nobody reads. 0: none.',
+})
+export const WORKER_SCRUB_INTERVAL = option('alluxio.worker.scrub.interval', 'duration', {
+  default: 7 * 86_400_000,
+  scope: 'worker',
+  doc: 'A block is not verified again in the background before its last check is so old.',
 })
 export const WORKER_ALLOCATOR = option('alluxio.worker.allocator.class', 'string', {
   default: 'MaxFree',

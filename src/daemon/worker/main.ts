@@ -18,6 +18,7 @@ import { HttpDoor } from '../http.ts'
 import { type MountedStore, UnderStores } from '../under-stores.ts'
 import { loadIdentity, saveIdentity, type WorkerIdentity } from './identity.ts'
 import { blockService } from './services/block-service.ts'
+import { Loads } from './services/loads.ts'
 import { MasterLink } from './services/master-link.ts'
 import { MountTable } from './services/mount-table.ts'
 import { Peers } from './services/peers.ts'
@@ -92,10 +93,13 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
   const clusterId = () => link.identity.clusterId
   const workerId = () => link.workerId
   const uploads = new UfsUploads({ store, mounts, metrics: counts, clusterId, log })
+  const peer = peers.worker.bind(peers)
+  const reported = (signal: AbortSignal) => link.reported(signal)
+  const loads = new Loads({ store, mounts, peer, reported, runtime })
   const tasks: Tasks = new Tasks({
     ...{ store, mounts, master, workerId, clusterId, runtime, log },
     metrics: counts,
-    peer: (address) => peers.worker(address),
+    peer,
     session: () => link.session,
   })
 
@@ -110,7 +114,7 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
   const rpc = new RpcServer({ name: 'worker', onFatal }, { runtime, log, metrics })
   const startedMs = runtime.now()
   const who = () => ({ workerId: link.workerId, uuid: identity.uuid, startedMs })
-  rpc.serve(WorkerBlock, blockService({ store, mounts, uploads, metrics: counts, identity: who }))
+  rpc.serve(WorkerBlock, blockService({ store, mounts, uploads, loads, metrics: counts, identity: who }))
 
   const host = config.get(o.WORKER_HOSTNAME)
   let rpcPort = config.get(o.WORKER_RPC_PORT)
@@ -123,7 +127,11 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
     stop: () => rpc.close(),
   }
   const link: MasterLink = new MasterLink(
-    { host, heartbeatMs: config.get(o.WORKER_HEARTBEAT_INTERVAL) },
+    {
+      host,
+      heartbeatMs: config.get(o.WORKER_HEARTBEAT_INTERVAL),
+      reportDelayMs: config.get(o.WORKER_REPORT_DELAY),
+    },
     identity,
     {
       ...{ master, store, mounts, runtime, log },
@@ -180,6 +188,11 @@ function storeOptions(config: Config, tiers: Parameters<typeof openBlockStore>[0
       enabled: config.get(o.WORKER_ALIGN_ENABLED),
       intervalMs: config.get(o.WORKER_ALIGN_INTERVAL),
     },
+    scrub: {
+      bytesPerSecond: config.get(o.WORKER_SCRUB_RATE),
+      intervalMs: config.get(o.WORKER_SCRUB_INTERVAL),
+    },
+    probeIntervalMs: config.get(o.TIER_PROBE_INTERVAL),
   }
 }
 

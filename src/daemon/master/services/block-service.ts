@@ -1,10 +1,11 @@
 /** What workers tell the master (MasterBlock). */
-import { AlluxioError, type Log, type WorkerId } from '../../../core/index.ts'
+import { AlluxioError, type BlockId, fileOfBlock, type Log, type WorkerId } from '../../../core/index.ts'
 import type { BlockMap, Namespace } from '../../../namespace/index.ts'
 import type { DownloadItem, Handlers, MasterBlock } from '../../../rpc/index.ts'
 import type { BlockFreer } from './block-freer.ts'
 import type { Persistence } from './persistence.ts'
-import type { WorkerCommand, WorkerRegistry } from './worker-registry.ts'
+import { PinList } from './pin-list.ts'
+import type { Worker, WorkerCommand, WorkerRegistry } from './worker-registry.ts'
 
 type Service = Handlers<typeof MasterBlock>
 
@@ -24,12 +25,12 @@ export interface BlockServiceModules {
 export class BlockService implements Service {
   readonly #options: BlockServiceOptions
   readonly #modules: BlockServiceModules
-  /** Version of the pins that each session was told. */
-  readonly #pinsTold = new Map<number, number>()
+  readonly #pins: PinList
 
   constructor(options: BlockServiceOptions, modules: BlockServiceModules) {
     this.#options = options
     this.#modules = modules
+    this.#pins = new PinList(modules)
   }
 
   readonly register: Service['register'] = (request) => {
@@ -62,11 +63,12 @@ export class BlockService implements Service {
     worker.registering = false
     log.info('worker registered', { workerId: id, blocks: blocks.blockCountOf(id) })
     persistence.workerCame()
+    this.#pins.tell(worker)
     return { drop: blocks.takeDrops(id) }
   }
 
-  readonly heartbeat: Service['heartbeat'] = ({ session, removed, added, tiers, load }) => {
-    const { workers, blocks, namespace, freer } = this.#modules
+  readonly heartbeat: Service['heartbeat'] = ({ session, removed, added, tiers, load, lost }) => {
+    const { blocks, namespace, freer } = this.#modules
     const worker = this.#current(session)
     if (worker === undefined) return { register: true, mountsVersion: namespace.mountsVersion }
     worker.tiers = tiers
@@ -74,10 +76,8 @@ export class BlockService implements Service {
     const id = worker.address.id as WorkerId
     if (removed.length > 0 || added.length > 0) blocks.applyDelta(id, removed, added)
     if (blocks.hasDrops(id)) freer.kick()
-    if (this.#pinsTold.get(session) !== namespace.pinsVersion) {
-      this.#pinsTold.set(session, namespace.pinsVersion)
-      workers.send(id, this.#pinCommand())
-    }
+    if (lost !== undefined) this.#reportLoss(worker, lost)
+    this.#pins.tell(worker)
     return { register: false, mountsVersion: namespace.mountsVersion }
   }
 
@@ -102,15 +102,21 @@ export class BlockService implements Service {
     try {
       return this.#modules.workers.bySession(session)
     } catch {
-      this.#pinsTold.delete(session)
       return undefined
     }
   }
 
-  #pinCommand(): WorkerCommand {
-    const pins = [...this.#modules.namespace.pins()]
-    const ids = Buffer.allocUnsafe(pins.length * 8)
-    for (const [i, { fileId }] of pins.entries()) ids.writeDoubleLE(fileId, i * 8)
-    return { kind: 'PIN', taskId: 0, ids }
+  /** Bytes that were nowhere else are gone: whoever runs the cluster has to know which file it was. */
+  #reportLoss({ address }: Worker, lost: Uint8Array): void {
+    const { namespace, blocks, log } = this.#modules
+    const ids = new DataView(lost.buffer, lost.byteOffset, lost.byteLength)
+    for (let at = 0; at + 8 <= lost.length; at += 8) {
+      const blockId = ids.getFloat64(at, true) as BlockId
+      const copies = blocks.locations(blockId).length
+      const path = namespace.inodeById(fileOfBlock(blockId))?.path
+      log.error('DATA_LOSS: a block without another known copy is damaged', {
+        ...{ path, blockId, workerId: address.id, host: address.host, copies },
+      })
+    }
   }
 }

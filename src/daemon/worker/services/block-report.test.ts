@@ -32,6 +32,7 @@ describe('the report of blocks', () => {
           report.merge({
             removed: removed as BlockId[],
             added: added.map(([id, tier]) => ({ id: id as BlockId, tier })),
+            lost: [],
           })
           if (arrives) apply(known, report.encode())
           if (arrives && answered) report.acknowledged()
@@ -47,5 +48,14 @@ describe('the report of blocks', () => {
     const bytes = encodePlaces([{ id, tier: 7 }])
     expect([bytes.length, bytes.readDoubleLE(0), bytes[8]]).toEqual([9, id, 7])
     expect(decodeIds(bytes.subarray(0, 8))).toEqual([id])
+  })
+
+  it('tells of lost blocks until it was answered', () => {
+    const report = new BlockReport()
+    report.merge({ removed: [7 as BlockId], added: [], lost: [7 as BlockId] })
+    report.merge({ removed: [], added: [], lost: [] })
+    expect(decodeIds(report.encode().lost!)).toEqual([7])
+    report.acknowledged()
+    expect(report.encode().lost).toBeUndefined()
   })
 })

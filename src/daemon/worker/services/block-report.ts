@@ -9,14 +9,18 @@ export interface Delta {
   readonly removed: Uint8Array
   /** 9 bytes each: f64 little-endian block id, u8 tier. */
   readonly added: Uint8Array
+  /** f64 little-endian ids of removed blocks whose bytes are gone. */
+  readonly lost?: Uint8Array
 }
 
 export class BlockReport {
   readonly #removed = new Set<number>()
   readonly #added = new Map<number, number>()
+  readonly #lost = new Set<number>()
 
   /** Later changes win over earlier ones of the same block. */
-  merge({ removed, added }: BlockChanges): void {
+  merge({ removed, added, lost }: BlockChanges): void {
+    for (const id of lost) this.#lost.add(id)
     for (const id of removed) {
       this.#added.delete(id)
       this.#removed.add(id)
@@ -25,22 +29,31 @@ export class BlockReport {
   }
 
   get empty(): boolean {
-    return this.#removed.size === 0 && this.#added.size === 0
+    return this.#removed.size === 0 && this.#added.size === 0 && this.#lost.size === 0
   }
 
   encode(): Delta {
-    const removed = Buffer.allocUnsafe(this.#removed.size * 8)
-    let offset = 0
-    for (const id of this.#removed) offset = removed.writeDoubleLE(id, offset)
     const places = Array.from(this.#added, ([id, tier]) => ({ id, tier }))
-    return { removed, added: encodePlaces(places) }
+    return {
+      removed: encodeIds(this.#removed),
+      added: encodePlaces(places),
+      ...(this.#lost.size === 0 ? {} : { lost: encodeIds(this.#lost) }),
+    }
   }
 
   /** What `encode` gave has arrived; nothing was merged since. */
   acknowledged(): void {
     this.#removed.clear()
     this.#added.clear()
+    this.#lost.clear()
   }
+}
+
+function encodeIds(ids: ReadonlySet<number>): Buffer {
+  const bytes = Buffer.allocUnsafe(ids.size * 8)
+  let offset = 0
+  for (const id of ids) offset = bytes.writeDoubleLE(id, offset)
+  return bytes
 }
 
 export function encodePlaces(places: readonly { readonly id: number; readonly tier: number }[]): Buffer {

@@ -3,6 +3,7 @@ import { AlluxioError, type BlockId, fileOfBlock } from '../../../core/index.ts'
 import type { TierUsage, WorkerBlock } from '../../../rpc/index.ts'
 import { type Call, type Handlers, type Infer, type Item, WithPayload } from '../../../rpc/index.ts'
 import type { BlockBytes, BlockStore, ReadRequest, TierUse } from '../../../store/index.ts'
+import type { Loads } from './loads.ts'
 import type { MountTable } from './mount-table.ts'
 import { rangesOf, type Source } from './source.ts'
 import type { UfsUploads } from './ufs-uploads.ts'
@@ -12,6 +13,7 @@ export interface BlockServiceModules {
   readonly store: BlockStore
   readonly mounts: MountTable
   readonly uploads: UfsUploads
+  readonly loads: Loads
   readonly metrics: WorkerMetrics
   readonly identity: () => { readonly workerId: number; readonly uuid: string; readonly startedMs: number }
 }
@@ -34,7 +36,7 @@ type CreateRequest = Infer<(typeof WorkerBlock)['methods']['createLocal']['reque
 const SHORT_BYTES = 2 ** 20
 
 export function blockService(modules: BlockServiceModules): Handlers<typeof WorkerBlock> {
-  const { store, mounts, uploads, metrics, identity } = modules
+  const { store, mounts, uploads, loads, metrics, identity } = modules
 
   return {
     read: (request, call) => frames(modules, request, call),
@@ -86,6 +88,8 @@ export function blockService(modules: BlockServiceModules): Handlers<typeof Work
       await store.remove(blockIds as BlockId[])
       return {}
     },
+
+    load: (request, call) => loads.load(request, call.signal),
 
     info() {
       return { ...identity(), tiers: tierUsage(store.usage()), blocks: store.blocks }

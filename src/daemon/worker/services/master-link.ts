@@ -16,6 +16,7 @@ import type { Client, MasterBlock } from '../../../rpc/index.ts'
 import type { BlockStore } from '../../../store/index.ts'
 import { REVISION, VERSION } from '../../version.ts'
 import type { WorkerIdentity } from '../identity.ts'
+import { BeatTimer } from './beat-timer.ts'
 import { BlockReport, decodeIds, encodePlaces } from './block-report.ts'
 import { tierUsage } from './block-service.ts'
 import type { MountTable } from './mount-table.ts'
@@ -25,6 +26,8 @@ import type { WorkerMetrics } from './worker.metrics.ts'
 export interface MasterLinkOptions {
   readonly host: string
   readonly heartbeatMs: number
+  /** How soon after a change of blocks a heartbeat tells it. */
+  readonly reportDelayMs: number
 }
 
 export interface MasterLinkModules {
@@ -44,6 +47,8 @@ export interface MasterLinkModules {
 const PAGE_BLOCKS = 100_000
 const RETRY_BASE_MS = 100
 const RETRY_CAP_MS = 5_000
+/** Longest wait for a report to arrive. */
+const REPORTED_MS = 3_000
 
 export class MasterLink {
   readonly name = 'master link'
@@ -55,11 +60,17 @@ export class MasterLink {
   #session = 0
   #loop: Promise<void> | undefined
   #commandsLost = false
+  readonly #timer: BeatTimer
+  /** Who waits until the master knows what has changed up to now. */
+  #waiting: (() => void)[] = []
 
   constructor(options: MasterLinkOptions, identity: WorkerIdentity, modules: MasterLinkModules) {
     this.#options = options
     this.#identity = identity
     this.#modules = modules
+    const { heartbeatMs: intervalMs, reportDelayMs: delayMs } = options
+    this.#timer = new BeatTimer({ intervalMs, delayMs }, modules)
+    modules.store.onChanges(() => this.#timer.changed())
   }
 
   get workerId(): number {
@@ -84,6 +95,16 @@ export class MasterLink {
     await this.#loop
   }
 
+  /** Resolves when the master knows of all changes so far; or soon, when it does not answer. */
+  async reported(signal: AbortSignal): Promise<void> {
+    const told = new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#timer.changed()
+    const patience = new AbortController()
+    const enough = sleep(this.#modules.runtime, REPORTED_MS, AbortSignal.any([signal, patience.signal]))
+    await Promise.race([told, enough.catch(() => {})])
+    patience.abort()
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const session = new AbortController()
@@ -102,9 +123,9 @@ export class MasterLink {
 
   /** Until the master asks for a registration. */
   async #heartbeats(signal: AbortSignal): Promise<void> {
-    const { runtime, log, metrics, mounts } = this.#modules
+    const { log, metrics, mounts } = this.#modules
     for (let failures = 0; ; ) {
-      await sleep(runtime, this.#options.heartbeatMs, signal).catch(() => {})
+      await this.#timer.due(signal, failures > 0)
       if (signal.aborted) return
       try {
         const { register, mountsVersion } = await this.#beat(signal)
@@ -123,6 +144,7 @@ export class MasterLink {
   async #beat(signal: AbortSignal): Promise<{ register: boolean; mountsVersion: number }> {
     const { master, store } = this.#modules
     this.#report.merge(store.changes())
+    const waiting = this.#waiting.length
     const reply = await master.heartbeat(
       {
         session: this.#session,
@@ -132,7 +154,9 @@ export class MasterLink {
       },
       { signal },
     )
-    if (!reply.register) this.#report.acknowledged()
+    if (reply.register) return reply
+    this.#report.acknowledged()
+    for (const told of this.#waiting.splice(0, waiting)) told()
     return reply
   }
 

@@ -12,6 +12,7 @@ import {
 import type { Client, MasterBlock } from '../../../rpc/index.ts'
 import { decodeIds } from './block-report.ts'
 import { type Command, type PersistModules, persistFile } from './persist.ts'
+import { pinnedFiles } from './pinned-files.ts'
 import { rangesOf } from './source.ts'
 
 export interface TasksModules extends PersistModules {
@@ -82,11 +83,11 @@ export class Tasks {
   /** What takes no time worth waiting for. */
   #now(command: Command): void {
     const { store, log } = this.#modules
-    const ids = command.ids === undefined ? [] : decodeIds(command.ids)
     if (command.kind === 'PIN') {
-      store.setPinned(ids as FileId[])
+      store.setPinned(pinnedFiles(command))
       return
     }
+    const ids = command.ids === undefined ? [] : decodeIds(command.ids)
     store
       .remove(ids as BlockId[])
       .catch((error: unknown) => log.warn('blocks not freed', { error, blocks: ids.length }))
