@@ -3,7 +3,7 @@
  * as one message; a call that is alone goes out at once.
  *
  * A session ends when the transport says so, or after heartbeats went unanswered. Then idempotent calls wait for the next
- * session until their deadline and are sent again; everything else fails with UNAVAILABLE.
+ * session until their deadline and are sent again, as `repeats.ts` paces it; everything else fails with UNAVAILABLE.
  */
 import { AlluxioError, type Cancel, isAlluxioError, type Log, type Runtime } from '../core/index.ts'
 import { type ClientCall, DownloadCall, UnaryCall, UploadCall } from './client-call.ts'
@@ -19,6 +19,7 @@ import {
   versionOf,
 } from './hello.ts'
 import { Reader } from './message-pack.ts'
+import { Repeats } from './repeats.ts'
 import type { Connection, Transport } from './transport/transport.ts'
 import { type CallStarter, typedClient } from './typed-client.ts'
 import { Wheel } from './wheel.ts'
@@ -55,8 +56,8 @@ export function connectRpc(options: RpcConnectionOptions, modules: RpcConnection
 }
 
 const SLAB_BYTES = 64 * 1024
-/** Milliseconds before a server that had no room is asked again. */
-const REFUSED_RETRY_MS = 500
+/** Milliseconds of a session after which its end is a new trouble, not more of the old one. */
+const CALM_MS = 10_000
 
 export class RpcConnection implements CallStarter {
   readonly windowBytes: number
@@ -69,6 +70,7 @@ export class RpcConnection implements CallStarter {
   readonly #inbox = new wire.Inbox(wire.MESSAGE_LIMITS)
   readonly #reader = new Reader()
   readonly #calls = new Map<number, ClientCall>()
+  readonly #repeats: Repeats<ClientCall>
   readonly #contracts = new Map<number, ContractVersion>()
   readonly #clients = new Map<Contract, unknown>()
   #limits = wire.MESSAGE_LIMITS
@@ -82,12 +84,12 @@ export class RpcConnection implements CallStarter {
   #up = false
   /** The server has answered our hello. */
   #welcome = false
+  #welcomeMs = 0
   #refusal: AlluxioError | undefined
   #trouble = 'nobody has answered'
   #scheduled = false
   #closed = false
   #stopHeartbeat: Cancel = () => {}
-  #stopRetry: Cancel = () => {}
 
   constructor(options: RpcConnectionOptions, modules: RpcConnectionModules) {
     this.#options = {
@@ -102,9 +104,13 @@ export class RpcConnection implements CallStarter {
     this.#runtime = modules.runtime
     this.#log = modules.log
     this.#wheel = new Wheel({}, modules)
+    this.#repeats = new Repeats({}, { runtime: modules.runtime, send: (call) => this.#send(call) })
     this.#transport = modules.transport.connect(options.address, (frames) => this.#receive(frames), {
       up: () => this.#onUp(),
-      down: (reason) => this.#lost(reason),
+      down: (reason) => {
+        const wait = this.#lost(reason)
+        if (wait > 0) this.#transport.reset(wait)
+      },
       trouble: (reason) => {
         this.#trouble = reason
       },
@@ -138,7 +144,7 @@ export class RpcConnection implements CallStarter {
     if (this.#closed) return
     this.#closed = true
     this.#stopHeartbeat()
-    this.#stopRetry()
+    this.#repeats.clear()
     const error = new AlluxioError('CANCELLED', `the connection to ${this.#options.address} was closed`)
     for (const call of [...this.#calls.values()]) this.#finish(call, error)
     this.#wheel.stop()
@@ -214,7 +220,10 @@ export class RpcConnection implements CallStarter {
     this.#refusal = undefined
     this.#outbox.clear()
     this.#hello()
-    for (const call of [...this.#calls.values()]) this.#send(call)
+    for (const call of [...this.#calls.values()]) {
+      if (call.sent) this.#repeats.add(call)
+      else this.#send(call)
+    }
   }
 
   #hello(): void {
@@ -277,6 +286,11 @@ export class RpcConnection implements CallStarter {
         this.#postpone(call)
         return
       }
+      if (error.reason === 'TOO_MANY_CALLS' && call.repeatable) {
+        this.#repeats.failed()
+        this.#repeats.add(call)
+        return
+      }
       this.#finish(call, error)
       return
     }
@@ -291,6 +305,7 @@ export class RpcConnection implements CallStarter {
       if (inbox.payload !== undefined) (value as { payload?: Uint8Array }).payload = inbox.payload
     }
     this.#end(call)
+    this.#repeats.succeeded()
     call.succeed(value)
   }
 
@@ -316,6 +331,7 @@ export class RpcConnection implements CallStarter {
     serverHello.check(hello)
     if (this.#welcome) return
     this.#welcome = true
+    this.#welcomeMs = this.#runtime.monotonic()
     this.#uploadWindowBytes = hello.windowBytes
     this.#limits = { ...wire.MESSAGE_LIMITS, bodyBytes: hello.bodyBytes, payloadBytes: hello.payloadBytes }
     const now = this.#runtime.monotonic()
@@ -329,9 +345,7 @@ export class RpcConnection implements CallStarter {
 
   #refused(error: AlluxioError): void {
     if (error.code === 'UNAVAILABLE' || error.code === 'RESOURCE_EXHAUSTED') {
-      this.#trouble = error.message
-      this.#stopRetry()
-      this.#stopRetry = this.#runtime.after(REFUSED_RETRY_MS, () => this.#abandon(error.message), true)
+      this.#abandon(error.message)
       return
     }
     const refusal = new AlluxioError(error.code, `${this.#options.address}: ${error.message}`, {
@@ -345,18 +359,20 @@ export class RpcConnection implements CallStarter {
   /** Gives the session up from this side. */
   #abandon(reason: string): void {
     if (this.#closed) return
-    const wasUp = this.#up
-    this.#up = false
-    this.#transport.reset()
-    if (wasUp) this.#lost(reason)
+    const wait = this.#up ? this.#lost(reason) : this.#repeats.failed()
+    this.#transport.reset(wait)
   }
 
-  #lost(reason: string): void {
+  /** Returns the milliseconds that the next session should be away. */
+  #lost(reason: string): number {
+    const now = this.#runtime.monotonic()
+    if (this.#welcome && now - this.#welcomeMs > CALM_MS) this.#repeats.calm()
     this.#up = false
     this.#welcome = false
     this.#trouble = reason
     this.#outbox.clear()
-    if (this.#closed) return
+    this.#repeats.clear()
+    if (this.#closed) return 0
     this.#log.debug('the session was lost', { address: this.#options.address, reason })
     for (const call of [...this.#calls.values()]) {
       if (call.repeatable || !call.sent) this.#postpone(call)
@@ -371,6 +387,7 @@ export class RpcConnection implements CallStarter {
         )
       }
     }
+    return this.#repeats.failed()
   }
 
   /** Keeps a call for the next session, as long as that may take. */

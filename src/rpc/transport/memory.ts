@@ -207,12 +207,12 @@ class MemoryConnection implements Connection {
     if (session === this.#session) this.#onMessage(frames)
   }
 
-  reset(): void {
+  reset(waitMs: number): void {
     if (this.#closed) return
     const session = this.#session
     this.#session = undefined
     session?.break('reset')
-    this.#again(0)
+    this.#again(waitMs)
   }
 
   async close(): Promise<void> {
@@ -237,8 +237,8 @@ class MemoryConnection implements Connection {
   broken(session: Session, reason: string): void {
     if (session !== this.#session || this.#closed) return
     this.#session = undefined
-    this.#events.down?.(reason)
     this.#again(this.#network.reconnectMs)
+    this.#events.down?.(reason)
   }
 
   /** Whether the present session runs over the link between two hosts. */

@@ -23,8 +23,8 @@ export interface Listener {
 export interface Connection {
   /** Queues a message; dropped while the connection is down. `sent` as for a listener. */
   send(frames: Frames, sent?: () => void): void
-  /** Gives the present session up and connects anew: nothing sent before is delivered after. Tells no `down`. */
-  reset(): void
+  /** Gives the present session up, if one stands, and connects anew after a while: nothing sent before is delivered after. Tells no `down`. */
+  reset(waitMs: number): void
   close(): Promise<void>
 }
 

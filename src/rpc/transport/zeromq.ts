@@ -205,11 +205,11 @@ class ZeroMqConnection implements Connection {
     this.#socket.send(message as Buffer[]).catch(ignore)
   }
 
-  reset(): void {
+  reset(waitMs: number): void {
     if (this.#closed) return
     this.#up = false
     this.#drop(this.#socket)
-    this.#socket = this.#start()
+    this.#startAfter(waitMs)
   }
 
   async close(): Promise<void> {
@@ -277,12 +277,17 @@ class ZeroMqConnection implements Connection {
     }
     this.#up = false
     this.#drop(socket)
-    this.#events.down?.(reason)
     // A peer that accepts and hangs up at once must not turn this into a busy loop.
+    this.#startAfter(RECONNECT_MS)
+    this.#events.down?.(reason)
+  }
+
+  #startAfter(ms: number): void {
+    this.#reconnect?.()
     this.#reconnect = this.#runtime.after(
-      RECONNECT_MS,
+      ms,
       () => {
-        if (!this.#closed && this.#socket === socket) this.#socket = this.#start()
+        if (!this.#closed) this.#socket = this.#start()
       },
       true,
     )

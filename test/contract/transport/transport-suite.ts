@@ -125,7 +125,7 @@ export function transportSuite(makeWorld: () => World): void {
       await one.up
       one.connection.send([Buffer.from('first')])
       await eventually(() => came.length === 1)
-      one.connection.reset()
+      one.connection.reset(0)
       one.connection.send([Buffer.from('between sessions')])
       await eventually(() => one.events.filter((event) => event === 'up').length === 2)
       one.connection.send([Buffer.from('second')])

@@ -67,7 +67,7 @@ export class SimNetwork implements NetworkModel {
         )
         return {
           send: (frames, sent) => (node.alive ? connection.send(frames, sent) : undefined),
-          reset: () => (node.alive ? connection.reset() : undefined),
+          reset: (waitMs) => (node.alive ? connection.reset(waitMs) : undefined),
           close: () => connection.close(),
         }
       },
