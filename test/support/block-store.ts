@@ -96,6 +96,21 @@ export async function readAll(
   return { bytes: Buffer.concat(pieces), from }
 }
 
+/** A runtime whose time passes so many times faster. */
+export function hastened(factor: number): Runtime {
+  return {
+    ...systemRuntime,
+    monotonic: () => systemRuntime.monotonic() * factor,
+    after: (ms, fn, unref) => systemRuntime.after(ms / factor, fn, unref),
+  }
+}
+
+/** Waits until `holds` does; for what happens in the background. */
+export async function until(holds: () => boolean, what: string): Promise<void> {
+  for (let i = 0; i < 1000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 5))
+  if (!holds()) throw new Error(`never: ${what}`)
+}
+
 export interface TestStore {
   readonly store: BlockStore
   readonly metrics: Metrics
