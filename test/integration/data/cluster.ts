@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectFileSystem, type FileSystem } from '../../../src/client/index.ts'
 import { Config } from '../../../src/core/config/index.ts'
-import { silentLog, systemRuntime } from '../../../src/core/index.ts'
+import { type Log, silentLog, systemRuntime } from '../../../src/core/index.ts'
 import '../../../src/core/options/index.ts'
 import { type Master, startMaster } from '../../../src/daemon/master/index.ts'
 import { startWorker, type Worker } from '../../../src/daemon/worker/index.ts'
@@ -34,6 +34,8 @@ export class DataCluster {
   readonly #children: ChildProcess[] = []
   readonly workers: (Worker | undefined)[] = []
   master!: Master
+  /** Errors that the daemons of this process logged. */
+  readonly logged: { readonly message: string }[] = []
 
   private constructor(folder: string, options: ClusterOptions) {
     this.folder = folder
@@ -58,14 +60,17 @@ export class DataCluster {
     this.master = await startMaster(
       this.#config('master', { 'alluxio.master.rpc.port': String(port), 'alluxio.master.web.port': '0' }),
       {
-        ...modules(),
+        ...modules(this.logged),
         superuser: { user: 'tester', group: 'tester' },
       },
     )
   }
 
   async startWorker(i: number): Promise<Worker> {
-    const worker = await startWorker(this.#config(`worker-${i}`, this.#workerProperties(i)), modules())
+    const worker = await startWorker(
+      this.#config(`worker-${i}`, this.#workerProperties(i)),
+      modules(this.logged),
+    )
     this.workers[i] = worker
     return worker
   }
@@ -163,11 +168,15 @@ export async function kill(child: ChildProcess): Promise<void> {
   await gone
 }
 
-function modules() {
+function modules(logged: { readonly message: string }[]) {
+  const error: Log['error'] = (message, fields) => {
+    logged.push({ message, ...fields })
+    log.error(message, fields)
+  }
   return {
     runtime: systemRuntime,
     transport: new ZeroMqTransport({}, { runtime: systemRuntime }),
-    log,
+    log: { ...log, error },
     onFatal: (error: unknown) => {
       throw error
     },

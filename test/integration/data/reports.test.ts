@@ -1,5 +1,5 @@
 /** What a worker tells its master at once, and what it does for it without a client's bytes. */
-import { mkdir, writeFile as put } from 'node:fs/promises'
+import { mkdir, open, writeFile as put, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import type { FileSystem } from '../../../src/client/index.ts'
@@ -46,6 +46,39 @@ describe('reports of blocks', () => {
     )
     expect(await counted('alluxio_worker_heartbeats_total')).toBeLessThan(500)
   })
+})
+
+it('rot that a running worker finds in an only copy is known to the cluster before anyone reads it', async () => {
+  const cluster = await DataCluster.start({
+    ssd: '64MB',
+    properties: { ...SELDOM, 'alluxio.worker.scrub.interval': '10ms' },
+  })
+  try {
+    const fs = await cluster.connect()
+    await writeFile(fs, '/rotten', patternBytes(1, 300_000), { writeType: 'MUST_CACHE' })
+    await writeFile(fs, '/sound', patternBytes(2, 300_000), { writeType: 'MUST_CACHE' })
+    const blockId = (await fs.blockPlaces('/rotten'))[0]!.blockId
+    const folder = cluster.memoryFolder(0)
+    const path = join(folder, (await readdir(folder)).find((name) => name.startsWith(`b${blockId}_`))!)
+    const { atime, mtimeMs } = await stat(path)
+    const file = await open(path, 'r+')
+    await file.write(Buffer.from('rot'), 0, 3, 4096 + 123_456)
+    await file.utimes(atime, mtimeMs / 1000)
+    await file.close()
+    await eventually(async () => (await placesOf(fs, '/rotten')).length === 0, 'reported')
+    expect(await placesOf(fs, '/sound')).toHaveLength(1)
+    const text = await (await fetch(`http://127.0.0.1:${cluster.workers[0]!.webPort}/metrics`)).text()
+    expect(text).toContain('alluxio_worker_data_loss_blocks_total 1')
+    expect(cluster.logged).toContainEqual(
+      expect.objectContaining({
+        message: 'DATA_LOSS: a block without another known copy is damaged',
+        path: '/rotten',
+        blockId,
+      }),
+    )
+  } finally {
+    await cluster.stop()
+  }
 })
 
 describe('load', () => {
