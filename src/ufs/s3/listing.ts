@@ -110,8 +110,14 @@ function printCursor({ token, after, files }: Cursor): string {
   return JSON.stringify([token ?? null, after ?? null, files])
 }
 
+/** The first page begins behind the directory's own marker, which would take the place of a child. */
+function startAfter(prefix: string, recursive: boolean, { token, after }: Cursor): string | undefined {
+  if (recursive && after !== undefined) return prefix + after
+  return token === undefined && prefix !== '' ? prefix : undefined
+}
+
 export interface ListedPage extends UfsPage {
-  /** Neither a key nor a marker was seen: the directory may not exist. */
+  /** No key was seen: the directory is empty, or does not exist. */
   readonly nothing: boolean
 }
 
@@ -134,7 +140,7 @@ export async function listPage(
       limit: Math.max(2, limit),
       signal: options.signal,
       token: cursor.token,
-      after: recursive && cursor.after !== undefined ? prefix + cursor.after : undefined,
+      after: startAfter(prefix, recursive, cursor),
     })
     nothing &&= page.keys.length === 0 && !page.marker
     const tree = new TreeEntries(path, limit, cursor)

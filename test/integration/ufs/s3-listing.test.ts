@@ -88,4 +88,24 @@ suite(`listing of keys${reason === undefined ? '' : ` (skipped: ${reason})`}`, (
       { numRuns: 60, seed: 42 },
     )
   }, 60_000)
+
+  test('1,000 objects are one page although their directory has a marker', async () => {
+    const put = (name: string) =>
+      fetch(`${server.endpoint}/${server.bucket}/${name}`, { method: 'PUT', body: 'x' })
+    await put('marked/')
+    for (let i = 0; i < 1000; i++) await put(`marked/${i}`)
+    await put('only-marked/')
+    const store = await openStore(`s3://${server.bucket}/`, server.options(), {
+      runtime: systemRuntime,
+      log: silentLog,
+    })
+    await server.reset()
+    const page = await store.list('marked')
+    expect(page.entries).toHaveLength(1000)
+    expect(page.cursor).toBeUndefined()
+    expect((await server.stats()).calls).toEqual({ ListObjectsV2: 1 })
+    expect(await store.list('only-marked')).toEqual({ entries: [] })
+    expect((await store.status('only-marked')).directory).toBe(true)
+    await store.close()
+  }, 60_000)
 })
