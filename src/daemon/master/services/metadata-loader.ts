@@ -3,12 +3,14 @@
  * wants it checked. Every step is single flight by path; a failed sync marks the path stale and never poisons it.
  *
  * Calls are counted: a directory whose parent is known is listed once (1,000 entries a call) and is then authoritative, so a
- * name that is not in it costs nothing; a lone deep path costs one `status`.
+ * name that is not in it costs nothing; a lone deep path costs one `status`. Of siblings that have to be checked within
+ * one interval the first costs a `status`, the second a page that checks all of them.
  */
 import {
   AlluxioError,
   baseName,
   checkName,
+  type FileId,
   FLAG_CHILDREN_LOADED,
   joinPath,
   type Log,
@@ -43,6 +45,10 @@ export interface MetadataLoaderModules {
 /** Entries of a listing page; also how long a directory may be to be loaded whole on the way to one child. */
 const PAGE = 1000
 const MAX_ABSENT = 100_000
+/** Paths and directories whose last check is remembered beyond what the namespace keeps. */
+const MAX_CHECKED = 100_000
+/** The namespace keeps the times of listings in whole seconds: for shorter intervals a listing would be forgotten at once. */
+const LEAST_SHARED_MS = 2000
 /** Looks at a store that this master keeps changing, after which what was seen is taken as it is. */
 const MOST_LOOKS = 8
 /** Thrown within this file only. */
@@ -54,6 +60,12 @@ export class MetadataLoader {
   readonly #running = new Map<string, Promise<boolean>>()
   /** Paths that a store did not have, with the monotonic time until which that is believed; oldest first. */
   readonly #absent = new Map<string, number>()
+  /** Files that a `status` found unchanged, with the time (ms) before it was asked; oldest first. */
+  readonly #checked = new Map<FileId, number>()
+  /** Directories of files that were checked one by one, with the time of the latest; oldest first. */
+  readonly #checkedIn = new Map<FileId, number>()
+  /** Directories too long to be checked by one page, or that may not be listed, with the time when this was seen. */
+  readonly #alone = new Map<FileId, number>()
   readonly #loads
   readonly #failures
 
@@ -102,8 +114,49 @@ export class MetadataLoader {
       return this.find(path)
     }
     if (inode.record.persistence !== 'PERSISTED' || path === namespace.resolve(path).mount.path) return false
-    if (intervalMs > 0 && runtime.now() - inode.record.syncedSeconds * 1000 < intervalMs) return false
+    if (intervalMs === 0) return this.#once('refresh', path, (mark) => this.#refresh(path, mark))
+    const oldestMs = runtime.now() - intervalMs
+    const { id } = inode.record
+    if (Math.max(namespace.syncedMs(inode), this.#checked.get(id) ?? 0) > oldestMs) return false
+    if (this.#sharesPage(inode.parentId, oldestMs, intervalMs))
+      return this.#refreshTogether(path, inode, oldestMs)
+    remember(this.#checkedIn, inode.parentId, runtime.now())
     return this.#once('refresh', path, (mark) => this.#refresh(path, mark))
+  }
+
+  /** Whether a sibling was checked by itself within the interval, so that checking all of them at once is worth a page. */
+  #sharesPage(parentId: FileId, oldestMs: number, intervalMs: number): boolean {
+    if (intervalMs < LEAST_SHARED_MS || (this.#checkedIn.get(parentId) ?? 0) <= oldestMs) return false
+    return (this.#alone.get(parentId) ?? 0) <= oldestMs
+  }
+
+  /** Checks the whole directory of a path by one page; the path alone where that does not do. */
+  async #refreshTogether(path: string, inode: Inode, oldestMs: number): Promise<boolean> {
+    const { namespace, runtime } = this.#modules
+    const directory = namespace.inode(parentPath(path))
+    if (directory !== undefined && isInStore(directory)) {
+      const checked = await this.#once('siblings', directory.path, (mark) => this.#loadPage(directory, mark))
+      const known = namespace.inode(path)
+      // A page that was long on its way when this caller came is too old for it.
+      if (checked && (known === undefined || namespace.syncedMs(known) > oldestMs)) return known !== undefined
+      if (!checked) remember(this.#alone, inode.parentId, runtime.now())
+    }
+    return this.#once('refresh', path, (mark) => this.#refresh(path, mark))
+  }
+
+  /** Loads a directory that is no longer than a page. False: it is longer, gone, being changed here, or may not be listed. */
+  async #loadPage(directory: Inode, mark: number): Promise<boolean> {
+    const listedMs = this.#modules.runtime.now()
+    try {
+      const { store, path } = await this.#storeOf(directory.path)
+      const page = await this.#list(store, path)
+      if (page === undefined || page.cursor !== undefined) return false
+      await this.#load(directory.path, entriesOf(page), mark, 'all', listedMs)
+      return true
+    } catch (error) {
+      if (error !== DISTURBED) this.#modules.log.debug('siblings not listed', { path: directory.path, error })
+      return false
+    }
   }
 
   #once(kind: string, path: string, work: (mark: number) => Promise<boolean>): Promise<boolean> {
@@ -242,12 +295,15 @@ export class MetadataLoader {
   }
 
   async #refresh(path: string, mark: number): Promise<boolean> {
-    const { namespace } = this.#modules
+    const { namespace, runtime } = this.#modules
     return this.#syncing(path, async () => {
       const before = namespace.inode(path)
+      const askedMs = runtime.now()
       const status = await this.#status(path)
       if (status !== undefined) {
         await this.#load(parentPath(path), [entryOf(status, baseName(path))], mark)
+        const known = namespace.inode(path)
+        if (known !== undefined) remember(this.#checked, known.record.id, askedMs)
         return true
       }
       this.#checkUndisturbed(path, mark)
@@ -306,6 +362,17 @@ export class MetadataLoader {
   async #list(store: UnderStore, path: string): Promise<UfsPage | undefined> {
     return ifPresent(store.list(path, { limit: PAGE }))
   }
+}
+
+/** As the latest entry of a map that forgets its oldest. */
+function remember(map: Map<FileId, number>, id: FileId, ms: number): void {
+  map.delete(id)
+  if (map.size >= MAX_CHECKED)
+    for (const oldest of map.keys()) {
+      map.delete(oldest)
+      break
+    }
+  map.set(id, ms)
 }
 
 /** A directory that the under-store has as well. */
