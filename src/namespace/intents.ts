@@ -34,8 +34,8 @@ export type Change =
       readonly recursive: boolean
     })
   | (About & { readonly op: 'mkdir'; readonly request: Fields<MkdirRequest>; readonly caller: Caller })
-  /** The object of a file that another has replaced goes. */
-  | (About & { readonly op: 'drop'; readonly path: string })
+  /** The object of a file that goes from its path, replaced by another, or with `length` if it has this one: it was not booked. */
+  | (About & { readonly op: 'drop'; readonly path: string; readonly length?: number })
   /** An object of this version goes: its file has gone before it. */
   | (About & { readonly op: 'discard'; readonly path: string; readonly fingerprint: string })
   /** The object of a file that moved while it was written goes where the file is. */

@@ -294,6 +294,11 @@ export class Namespace {
     return persistQueue(this.#engine, options)
   }
 
+  /** First id that no file has yet. */
+  get nextId(): FileId {
+    return this.#engine.nextId as FileId
+  }
+
   totals(): t.Summary {
     this.#usage.settle(SETTLE_PER_READ)
     return this.#summary(this.#tree.root)

@@ -25,11 +25,13 @@ import { BlockService } from './services/block-service.ts'
 import { Callers } from './services/callers.ts'
 import { FsMutations } from './services/fs-mutations.ts'
 import { FsReads } from './services/fs-reads.ts'
-import { Leftovers } from './services/leftovers.ts'
 import { MetadataLoader } from './services/metadata-loader.ts'
 import { PathLocks } from './services/path-locks.ts'
 import { Persistence } from './services/persistence.ts'
+import { StoreChanges } from './services/store-changes.ts'
+import { StoreSteps } from './services/store-steps.ts'
 import { Ttl } from './services/ttl.ts'
+import { Uploads } from './services/uploads.ts'
 import { UserGroups } from './services/user-groups.ts'
 import { WorkerRegistry } from './services/worker-registry.ts'
 
@@ -107,18 +109,31 @@ async function serve(
       metrics,
       busy: (path, directory) =>
         directory
-          ? persistence.isUnderWayBelow(path) || leftovers.isExpectedBelow(path)
-          : persistence.isUnderWay(path) || leftovers.isExpected(path),
+          ? persistence.isUnderWayBelow(path) || uploads.isExpectedBelow(path)
+          : persistence.isUnderWay(path) || uploads.isExpected(path),
     },
   )
   const reads = new FsReads({ namespace, blocks, loader, workers, callers, runtime })
-  const leftovers = new Leftovers({ namespace, stores, locks, runtime, log })
+  const uploads = new Uploads({ runtime })
+  const superuser = { user: modules.superuser.user, groups: [modules.superuser.group] }
+  const steps = new StoreSteps({ namespace, stores, runtime, superuser })
+  const changes = new StoreChanges({ namespace, steps, locks, runtime, log, metrics })
   const persistence: Persistence = new Persistence(
     {
       intervalMs: config.get(o.MASTER_PERSISTENCE_INTERVAL),
       maxIntervalMs: config.get(o.MASTER_PERSISTENCE_MAX_INTERVAL),
     },
-    { namespace, workers, stores, locks, leftovers, runtime, log, metrics, places: reads.places.bind(reads) },
+    {
+      namespace,
+      workers,
+      locks,
+      uploads,
+      changes,
+      runtime,
+      log,
+      metrics,
+      places: reads.places.bind(reads),
+    },
   )
   const freer = new BlockFreer({ blocks, workers, runtime })
   const mutations = new FsMutations({
@@ -130,15 +145,15 @@ async function serve(
     stores,
     locks,
     persistence,
-    leftovers,
+    uploads,
+    changes,
     freer,
     reads,
     log,
   })
-  const superuser = { user: modules.superuser.user, groups: [modules.superuser.group] }
   const ttl = new Ttl(
     { intervalMs: config.get(o.MASTER_TTL_CHECKER_INTERVAL) },
-    { namespace, blocks, mutations, freer, superuser, runtime, log, metrics },
+    { namespace, blocks, mutations, persistence, freer, superuser, runtime, log, metrics },
   )
 
   const allowRemote = config.get(o.SECURITY_TRANSPORT) === 'none'
@@ -176,6 +191,7 @@ async function serve(
     [
       { name: 'metastore', start() {}, stop: () => store.close(), stopDeadlineMs: 30_000 },
       { name: 'under-stores', start: () => rootFolder(namespace, stores, log), stop: () => stores.close() },
+      changes,
       freer,
       persistence,
       ttl,

@@ -1,7 +1,7 @@
 /** K1: the namespace is linearizable, each root by itself; the reads after quiesce are part of the history. */
 
 import { describe, type Operation } from '../workload/history.ts'
-import { LIN_ROOTS, STORE_ROOT } from '../workload/roots.ts'
+import { LIN_ROOTS } from '../workload/roots.ts'
 import { linearizable } from './linearizable.ts'
 import { type Namespace, namespaceKey, namespaceSteps } from './namespace-model.ts'
 import type { Checker } from './outcome.ts'
@@ -11,12 +11,6 @@ const SEARCH_LIMIT = 200_000
 export const namespaceChecker: Checker = ({ history }) =>
   LIN_ROOTS.flatMap((root) => {
     const operations = history.operations.filter((operation) => isUnder(operation, root))
-    // A master that dies between the two steps of a move leaves it half done, until the client repeats it.
-    if (
-      root === STORE_ROOT &&
-      operations.some(({ ask, returnedAt }) => ask.kind === 'rename' && returnedAt === Infinity)
-    )
-      return []
     const initial: Namespace = new Map([[root, 'dir']])
     const steps = namespaceSteps(operations, history.lengths)
     const verdict = linearizable(steps, { initial, key: namespaceKey, limit: SEARCH_LIMIT })

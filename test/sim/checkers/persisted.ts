@@ -11,12 +11,9 @@ export const persistedChecker: Checker = ({ history, entries, objects, quiet }) 
   const excused = new Set<number>()
   for (const { ask, returnedAt } of history.operations)
     if ('tag' in ask && returnedAt === Infinity && ask.kind !== 'expire') excused.add(ask.tag)
-  const unknownMoves = history.operations.some(
-    ({ ask, returnedAt }) => (ask.kind === 'rename' || ask.kind === 'delete') && returnedAt === Infinity,
-  )
   const byPath = new Map(objects.map((object) => [object.path, object]))
   for (const entry of entries) {
-    if (entry.folder || !entry.completed || entry.persistence !== 'PERSISTED' || unknownMoves) continue
+    if (entry.folder || !entry.completed || entry.persistence !== 'PERSISTED') continue
     const object = byPath.get(entry.path)
     if (object === undefined) evidence.push(`${entry.path} is PERSISTED and not in the under-store`)
     else if (object.bytes.length !== entry.length)
@@ -26,7 +23,7 @@ export const persistedChecker: Checker = ({ history, entries, objects, quiet }) 
   for (const { path, bytes } of objects) {
     const owner = files.get(path)
     if (owner !== undefined && owner.length === bytes.length) continue
-    if (unknownMoves || excused.has(tagOf(bytes.length))) continue
+    if (excused.has(tagOf(bytes.length))) continue
     evidence.push(
       owner === undefined
         ? `object ${path} (${bytes.length} bytes) has no file`

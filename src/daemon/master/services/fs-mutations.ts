@@ -1,6 +1,6 @@
 /**
  * The writing half of MasterFs. A change of the namespace alone is one call of the engine; one that also changes an
- * under-store checks first, changes the store, then the namespace, alone on its paths (`PathLocks`).
+ * under-store checks first, then goes through `StoreChanges`.
  */
 import {
   AlluxioError,
@@ -13,17 +13,26 @@ import {
   type TtlAction,
   type WorkerId,
 } from '../../../core/index.ts'
-import type { BlockMap, Caller, CompleteRequest, Inode, Namespace } from '../../../namespace/index.ts'
+import type {
+  BlockMap,
+  Caller,
+  CompleteRequest,
+  CreateOutcome,
+  CreateRequest,
+  Inode,
+  Namespace,
+} from '../../../namespace/index.ts'
 import type { Call, Handlers, MasterFs } from '../../../rpc/index.ts'
 import type { UnderStore } from '../../../ufs/index.ts'
-import { ifPresent, type UnderStores } from '../../under-stores.ts'
+import type { UnderStores } from '../../under-stores.ts'
 import type { BlockFreer } from './block-freer.ts'
 import type { Callers } from './callers.ts'
 import type { FsReads } from './fs-reads.ts'
-import type { Leftovers } from './leftovers.ts'
 import type { MetadataLoader } from './metadata-loader.ts'
 import type { PathLocks } from './path-locks.ts'
 import type { Persistence } from './persistence.ts'
+import { commandOf, type StoreChanges } from './store-changes.ts'
+import type { Uploads } from './uploads.ts'
 import type { WorkerRegistry } from './worker-registry.ts'
 
 type Fs = Handlers<typeof MasterFs>
@@ -37,7 +46,8 @@ export interface FsMutationsModules {
   readonly stores: UnderStores
   readonly locks: PathLocks
   readonly persistence: Persistence
-  readonly leftovers: Leftovers
+  readonly uploads: Uploads
+  readonly changes: StoreChanges
   readonly freer: BlockFreer
   readonly reads: FsReads
   readonly log: Log
@@ -75,15 +85,39 @@ export class FsMutations implements Pick<Fs, Mutations> {
     }
     const caller = this.#caller(call)
     return this.#ready([path], async () => {
-      const { inode, entry, replaced } = await this.#modules.namespace.create(asked, caller)
+      const leaving = request.overwrite
+        ? this.#leaving(path, async () => this.create(request, call))
+        : undefined
+      if (leaving !== undefined) return leaving
+      const { inode, entry, replaced } = await this.#create(asked, caller)
       if (asked.persistAsync) this.#modules.persistence.kick()
-      if (isThrough(request.writeType) && request.complete !== true) this.#modules.leftovers.expect(path)
-      if (replaced !== undefined) {
-        this.#modules.freer.kick()
-        if (replaced.record.persistence === 'PERSISTED') await this.#modules.leftovers.drop(path)
-      }
+      if (isThrough(request.writeType) && request.complete !== true) this.#modules.uploads.expect(path)
+      if (replaced !== undefined) this.#modules.freer.kick()
       return this.#created(inode, entry)
     })
+  }
+
+  /** The object of a file that is overwritten goes before the new one's can come. */
+  async #create(asked: CreateRequest, caller: Caller): Promise<CreateOutcome> {
+    const { namespace, changes } = this.#modules
+    const { path } = asked
+    if (!asked.overwrite || !this.#isPersisted(path)) return namespace.create(asked, caller)
+    let outcome: CreateOutcome | undefined
+    await changes.run([path], async () => {
+      outcome = await namespace.create(asked, caller)
+      return outcome.drop
+    })
+    return outcome!
+  }
+
+  #isPersisted(path: string): boolean {
+    return this.#modules.namespace.inode(path)?.record.persistence === 'PERSISTED'
+  }
+
+  /** Runs `again` when what an unfinished persist may have left at the path has gone; undefined if there is nothing of the kind. */
+  #leaving<R>(path: string, again: () => Promise<R>): Promise<R> | undefined {
+    const inode = this.#modules.namespace.inode(path)
+    return inode === undefined ? undefined : this.#modules.persistence.leave(inode)?.then(again)
   }
 
   readonly complete: Fs['complete'] = (request, call) => {
@@ -117,7 +151,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     asked: CompleteRequest & { readonly fingerprint: string },
     caller: Caller,
   ): Promise<{ entry: Buffer }> {
-    const { namespace, persistence, leftovers } = this.#modules
+    const { namespace, changes, uploads } = this.#modules
     const { path, fileId, fingerprint } = asked
     const now = namespace.inodeById(fileId)?.path
     try {
@@ -125,38 +159,38 @@ export class FsMutations implements Pick<Fs, Mutations> {
         const { entry } = await namespace.complete(asked, caller)
         return { entry }
       }
-      const book = (moved: string) => namespace.complete({ ...asked, fingerprint: moved }, caller)
-      const { entry } =
-        (await persistence.follow(fileId, path, fingerprint, book)) ?? (await book(fingerprint))
+      const moved = await changes.follow(fileId, path, fingerprint, { request: asked, caller })
+      const { entry } = moved ?? (await namespace.complete(asked, caller))
       return { entry }
     } catch (error) {
-      if (isAlluxioError(error, 'NOT_FOUND')) await leftovers.discard(path, fingerprint)
+      if (isAlluxioError(error, 'NOT_FOUND')) await changes.discard(path, fingerprint)
       throw error
     } finally {
-      leftovers.arrived(path)
+      uploads.arrived(path)
     }
   }
 
   readonly mkdir: Fs['mkdir'] = (request, call) => {
     const path = canonicalPath(request.path)
-    const { namespace, locks } = this.#modules
-    const { ttlAction, ...rest } = request
+    const { namespace, changes } = this.#modules
+    const { ttlAction, writeType, ...rest } = request
     const asked = { ...rest, path, ...ttlActionOf(ttlAction) }
     const caller = this.#caller(call)
     return this.#ready([path], async () => {
-      if (!isThrough(request.writeType)) {
+      if (!isThrough(writeType)) {
         const { entry } = await namespace.mkdir(asked, caller)
         return { entry }
       }
-      return locks.exclusive([path], async () => {
-        if (!namespace.isRepeat(request.commandId)) {
-          namespace.checkMkdir(asked, caller)
-          const { store, path: below } = await this.#storeOf(path)
-          await store.mkdir(below, request.mode === undefined ? {} : { mode: request.mode })
+      let plain: CreateOutcome | undefined
+      const made = await changes.run([path], async () => {
+        const { commandId, ...fields } = asked
+        if (namespace.isRepeat(commandId) || namespace.checkMkdir(asked, caller).existing !== undefined) {
+          plain = await namespace.mkdir(asked, caller)
+          return undefined
         }
-        const { entry } = await namespace.mkdir({ ...asked, persisted: true }, caller)
-        return { entry }
+        return namespace.intents.begin({ op: 'mkdir', request: fields, caller, ...commandOf(commandId) })
       })
+      return { entry: (plain ?? made)!.entry }
     })
   }
 
@@ -166,32 +200,31 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const asked = { src, dst, commandId: request.commandId }
     const caller = this.#caller(call)
     return this.#onKnown(src, [src, dst], async () => {
-      const inode = this.#modules.namespace.inode(src)
-      if (inode?.record.persistence === 'PERSISTED')
+      const leaving = this.#leaving(src, async () => this.rename(request, call))
+      if (leaving !== undefined) return leaving
+      if (this.#isPersisted(src))
         await this.#renamePersisted(asked, caller).catch((error: unknown) => this.#inTheWay(dst, error))
       else await this.#modules.namespace.rename(asked, caller)
       return {}
     })
   }
 
-  #renamePersisted(
+  async #renamePersisted(
     asked: { src: string; dst: string; commandId: Uint8Array },
     caller: Caller,
   ): Promise<void> {
-    const { namespace, locks } = this.#modules
-    const { src, dst } = asked
-    return locks.exclusive([src, dst], async () => {
+    const { namespace, changes } = this.#modules
+    const { src, dst, commandId } = asked
+    await changes.run([src, dst], async () => {
       // A repeat is answered by the engine; whatever stands at the source now is another file.
-      if (namespace.isRepeat(asked.commandId)) return namespace.rename(asked, caller)
-      namespace.checkRename(asked, caller)
-      const inode = namespace.inode(src)
-      if (inode?.record.persistence !== 'PERSISTED') return namespace.rename(asked, caller)
-      const { store, path: from } = await this.#storeOf(src)
-      const to = namespace.resolve(dst).path
-      if (to.includes('/')) await store.mkdir(parentPath(`/${to}`).slice(1))
-      await this.#move(store, { from, to, fingerprint: inode.record.tail.fp ?? '' })
-      await namespace.rename(asked, caller)
-      await namespace.persisted(inode.record.id, inode.record.tail.fp ?? '')
+      const record = namespace.isRepeat(commandId) ? undefined : namespace.checkRename(asked, caller).record
+      if (record?.persistence !== 'PERSISTED') {
+        await namespace.rename(asked, caller)
+        return undefined
+      }
+      const { directory, length, tail } = record
+      const of = { directory, length: directory ? 0 : length, fingerprint: tail.fp ?? '' }
+      return namespace.intents.begin({ op: 'rename', src, dst, ...of, ...commandOf(commandId) })
     })
   }
 
@@ -203,29 +236,14 @@ export class FsMutations implements Pick<Fs, Mutations> {
     throw error
   }
 
-  /** Moves in the store; a move that an earlier life of this master made, and died before it was booked, counts. */
-  async #move(
-    store: UnderStore,
-    { from, to, fingerprint }: { from: string; to: string; fingerprint: string },
-  ): Promise<void> {
-    try {
-      await store.rename(from, to)
-    } catch (error) {
-      if (isAlluxioError(error, 'NOT_FOUND')) {
-        const moved = await store.status(to).catch(() => undefined)
-        if (moved?.fingerprint === fingerprint) return
-      }
-      throw error
-    }
-  }
-
   readonly delete: Fs['delete'] = (request, call) => {
     const path = canonicalPath(request.path)
     const asked = { path, commandId: request.commandId, recursive: request.recursive }
     const caller = this.#caller(call)
     return this.#onKnown(path, [path], async () => {
-      const persisted = this.#modules.namespace.inode(path)?.record.persistence === 'PERSISTED'
-      if (persisted && !request.alluxioOnly) await this.remove(asked, caller, request.unchecked)
+      const leaving = this.#leaving(path, async () => this.delete(request, call))
+      if (leaving !== undefined) return leaving
+      if (this.#isPersisted(path) && !request.alluxioOnly) await this.remove(asked, caller, request.unchecked)
       else await this.#modules.namespace.delete(asked, caller)
       return this.#freed()
     })
@@ -237,18 +255,27 @@ export class FsMutations implements Pick<Fs, Mutations> {
     caller: Caller,
     unchecked = false,
   ): Promise<void> {
-    const { namespace, locks, loader } = this.#modules
-    const { path } = asked
-    if (!unchecked && !asked.recursive) await loader.children(path, false)
-    return locks.exclusive([path], async () => {
-      const inode = namespace.isRepeat(asked.commandId) ? undefined : namespace.inode(path)
-      if (inode !== undefined) {
-        namespace.checkDelete(asked, caller)
-        const { store, path: below } = await this.#storeOf(path)
-        await ifPresent(store.delete(below, { recursive: inode.record.directory }))
+    const { namespace, changes, loader } = this.#modules
+    const { path, recursive, commandId } = asked
+    if (!unchecked && !recursive) await loader.children(path, false)
+    let begun = false
+    const begin = async () => {
+      if (namespace.isRepeat(commandId)) {
+        await namespace.delete(asked, caller)
+        return undefined
       }
-      await namespace.delete(asked, caller)
-    })
+      const { directory } = namespace.checkDelete(asked, caller).record
+      begun = true
+      return namespace.intents.begin({ op: 'delete', path, directory, recursive, ...commandOf(commandId) })
+    }
+    try {
+      await changes.run([path], begin)
+    } catch (error) {
+      // The store may have refused half-way.
+      if (begun && recursive && !isAlluxioError(error, 'UNAVAILABLE'))
+        await Promise.resolve(loader.children(path, true)).catch(() => {})
+      throw error
+    }
   }
 
   readonly free: Fs['free'] = async ({ path: given, recursive, forced }, call) => {

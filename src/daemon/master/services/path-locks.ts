@@ -3,13 +3,40 @@
  * ancestors or descendants wait. Operations on the namespace alone are atomic by themselves and only wait where such a
  * two-step operation is under way; with none under way the test is one comparison.
  */
-import { isWithin } from '../../../core/index.ts'
+import { type AlluxioError, isWithin } from '../../../core/index.ts'
 
 /** Operations that are remembered after their end, for those who look at a store meanwhile. */
 const REMEMBERED = 1024
 
+/** An operation that holds its paths. */
+export class Hold {
+  readonly #end = Promise.withResolvers<void>()
+  #ended = this.#end.promise
+
+  constructor() {
+    // Nobody may be waiting when it stalls.
+    this.#ended.catch(() => {})
+  }
+
+  /** Resolves at its end; rejects while it is stalled. */
+  get ended(): Promise<void> {
+    return this.#ended
+  }
+
+  /** It cannot end before something else changes: who waits for the paths is refused until then. */
+  stall(error: AlluxioError): void {
+    this.#end.reject(error)
+    this.#ended = Promise.reject(error)
+    this.#ended.catch(() => {})
+  }
+
+  end(): void {
+    this.#end.resolve()
+  }
+}
+
 export class PathLocks {
-  readonly #held = new Map<string, Promise<void>>()
+  readonly #held = new Map<string, Hold>()
   /** Paths of operations that ended, in order; the first one is number `#forgotten`. */
   readonly #ended: string[] = []
   #forgotten = 0
@@ -29,25 +56,25 @@ export class PathLocks {
     return false
   }
 
-  /** The operation under way that touches `path`, if any: wait for it, then ask again. */
+  /** The end of the operation under way that touches `path`, if any: wait for it, then ask again. @throws (awaited) its stall */
   blocking(path: string): Promise<void> | undefined {
     if (this.#held.size === 0) return undefined
-    for (const [held, done] of this.#held) if (isWithin(path, held) || isWithin(held, path)) return done
+    for (const [held, hold] of this.#held) if (isWithin(path, held) || isWithin(held, path)) return hold.ended
     return undefined
   }
 
-  /** Runs `work` while it alone may change the paths. */
-  async exclusive<T>(paths: readonly string[], work: () => Promise<T>): Promise<T> {
+  /** Runs `work` while it alone may change the paths. @throws what stalls an operation that holds one of them */
+  async exclusive<T>(paths: readonly string[], work: (hold: Hold) => Promise<T>): Promise<T> {
     for (;;) {
       const wait = paths.map((path) => this.blocking(path)).find((promise) => promise !== undefined)
       if (wait === undefined) break
       await wait
     }
-    const { promise, resolve } = Promise.withResolvers<void>()
+    const hold = new Hold()
     const distinct = [...new Set(paths)]
-    for (const path of distinct) this.#held.set(path, promise)
+    for (const path of distinct) this.#held.set(path, hold)
     try {
-      return await work()
+      return await work(hold)
     } finally {
       for (const path of distinct) {
         this.#held.delete(path)
@@ -57,7 +84,7 @@ export class PathLocks {
         this.#ended.splice(0, REMEMBERED)
         this.#forgotten += REMEMBERED
       }
-      resolve()
+      hold.end()
     }
   }
 }

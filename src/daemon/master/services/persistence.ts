@@ -4,7 +4,6 @@
  * write it twice. Order per path: while a persist to a path is under way, no other is handed out for the same path.
  */
 import {
-  AlluxioError,
   backoffMs,
   blockCount,
   blockIdOf,
@@ -19,11 +18,10 @@ import {
   type Metrics,
   type Runtime,
 } from '../../../core/index.ts'
-import type { Namespace, PersistTask } from '../../../namespace/index.ts'
-import type { UnderStore } from '../../../ufs/index.ts'
-import { ifPresent, type UnderStores } from '../../under-stores.ts'
-import type { Leftovers } from './leftovers.ts'
+import type { Inode, Namespace, PersistTask } from '../../../namespace/index.ts'
 import type { PathLocks } from './path-locks.ts'
+import type { StoreChanges } from './store-changes.ts'
+import type { Uploads } from './uploads.ts'
 import type { Worker, WorkerCommand, WorkerRegistry } from './worker-registry.ts'
 
 export interface PersistenceOptions {
@@ -35,9 +33,9 @@ export interface PersistenceOptions {
 export interface PersistenceModules {
   readonly namespace: Namespace
   readonly workers: WorkerRegistry
-  readonly stores: UnderStores
   readonly locks: PathLocks
-  readonly leftovers: Leftovers
+  readonly uploads: Uploads
+  readonly changes: StoreChanges
   readonly runtime: Runtime
   readonly log: Log
   readonly metrics: Metrics
@@ -68,6 +66,12 @@ export class Persistence implements Component {
   readonly #modules: PersistenceModules
   readonly #underWay = new Map<FileId, Attempt>()
   readonly #pathsUnderWay = new Set<string>()
+  /** Files whose object may be in the store although it is not booked: handed out, and not reported well. */
+  readonly #handedOut = new Set<FileId>()
+  /** Files with a lower id may have been handed out by an earlier life of the master. */
+  readonly #firstId: FileId
+  /** Of those, the ones whose object was looked for. */
+  readonly #left = new Set<FileId>()
   readonly #perWorker = new Map<number, number>()
   readonly #retries = new Map<FileId, { attempts: number; notBeforeMs: number }>()
   readonly #done
@@ -80,6 +84,7 @@ export class Persistence implements Component {
   constructor(options: PersistenceOptions, modules: PersistenceModules) {
     this.#options = options
     this.#modules = modules
+    this.#firstId = modules.namespace.nextId
     this.#done = modules.metrics.counter(
       'alluxio_master_persists_total',
       'Asynchronous persists that ended well',
@@ -129,7 +134,7 @@ export class Persistence implements Component {
     for (const [fileId, attempt] of this.#underWay)
       if (attempt.workerId === workerId) {
         // It may go on writing and tell of it later.
-        this.#modules.leftovers.expect(attempt.path)
+        this.#modules.uploads.expect(attempt.path)
         this.#release(fileId, attempt)
       }
     this.kick()
@@ -198,6 +203,7 @@ export class Persistence implements Component {
     if (!sent) return
     this.#underWay.set(fileId, { taskId, workerId, path, sentMs: now })
     this.#pathsUnderWay.add(path)
+    this.#handedOut.add(fileId)
     this.#perWorker.set(workerId, (this.#perWorker.get(workerId) ?? 0) + 1)
   }
 
@@ -211,6 +217,20 @@ export class Persistence implements Component {
       .sort(
         (a, b) => b[1] - a[1] || (this.#perWorker.get(a[0]) ?? 0) - (this.#perWorker.get(b[0]) ?? 0),
       )[0]?.[0]
+  }
+
+  /**
+   * Before a queued file goes from its path: the object goes that a worker may have put there, and of which neither it nor an
+   * earlier life of the master could tell.
+   */
+  leave({ path, record }: Inode): undefined | Promise<unknown> {
+    const { id, persistence, length } = record
+    if (persistence !== 'TO_BE_PERSISTED' || this.#underWay.has(id)) return undefined
+    if (!this.#handedOut.has(id) && (id >= this.#firstId || this.#left.has(id))) return undefined
+    const { changes, namespace } = this.#modules
+    this.#handedOut.delete(id)
+    this.#left.add(id)
+    return changes.run([path], () => namespace.intents.begin({ op: 'drop', path, length }))
   }
 
   /** Whether bytes are on their way to this path: what the store has there is not to be taken for a file yet. */
@@ -250,6 +270,7 @@ export class Persistence implements Component {
     try {
       await this.#book(fileId, written ?? attempt.path, report.fingerprint)
       this.#retries.delete(fileId)
+      this.#handedOut.delete(fileId)
       this.#done.add()
     } catch (error) {
       this.#failed.add()
@@ -264,25 +285,24 @@ export class Persistence implements Component {
 
   /** The end of an attempt that was given up, or handed out by an earlier life of this master. */
   async #late(fileId: FileId, written: string, fingerprint: string | undefined): Promise<void> {
-    const { namespace, leftovers } = this.#modules
+    const { namespace, uploads, changes } = this.#modules
     const inode = namespace.inodeById(fileId)
     if (fingerprint !== undefined && inode?.record.persistence === 'TO_BE_PERSISTED')
       await this.#book(fileId, written, fingerprint)
-    else if (fingerprint !== undefined && inode === undefined) await leftovers.discard(written, fingerprint)
-    leftovers.arrived(written)
+    else if (fingerprint !== undefined && inode === undefined) await changes.discard(written, fingerprint)
+    uploads.arrived(written)
   }
 
   /** The bytes are in the store under the path of the dispatch: follow what happened to the file meanwhile. */
   async #book(fileId: FileId, written: string, fingerprint: string): Promise<void> {
-    const { namespace, locks, leftovers } = this.#modules
+    const { namespace, locks, changes } = this.#modules
     const where = await locks.exclusive([written], async () => {
       const now = namespace.inodeById(fileId)
       if (now?.path === written) await namespace.persisted(fileId, fingerprint)
       return now?.path
     })
-    if (where === undefined) await leftovers.discard(written, fingerprint)
-    else if (where !== written)
-      await this.follow(fileId, written, fingerprint, (moved) => namespace.persisted(fileId, moved))
+    if (where === undefined) await changes.discard(written, fingerprint)
+    else if (where !== written) await changes.follow(fileId, written, fingerprint)
   }
 
   /** Namespace path of what a worker names; undefined for a mount that has gone. */
@@ -290,52 +310,6 @@ export class Persistence implements Component {
     if (target === undefined) return undefined
     const mount = [...this.#modules.namespace.mounts()].find(({ mountId }) => mountId === target.mountId)
     return mount === undefined ? undefined : joinPath(mount.path, target.path)
-  }
-
-  /**
-   * The file's bytes were written to the path that it had before: they are moved to where it is now and booked there with
-   * the fingerprint that they have then. Undefined when the file has gone; its bytes go too.
-   */
-  async follow<T>(
-    fileId: FileId,
-    written: string,
-    fingerprint: string,
-    book: (fingerprint: string) => Promise<T>,
-  ): Promise<T | undefined> {
-    const { namespace, locks, stores, leftovers } = this.#modules
-    const path = namespace.inodeById(fileId)?.path
-    if (path === undefined) {
-      await leftovers.discard(written, fingerprint)
-      return undefined
-    }
-    const [from, to] = [namespace.resolve(written), namespace.resolve(path)]
-    if (to.mount.mountId !== from.mount.mountId)
-      throw new AlluxioError('CONFLICT', `${written} moved to another mount while it was persisted`)
-    const store = await stores.get(from.mount)
-    const booked = await locks.exclusive([written, path], async () => {
-      if (namespace.inodeById(fileId)?.path !== path) return undefined
-      if (path === written) return { outcome: await book(fingerprint) }
-      if ((await versionAt(store, from.path)) === fingerprint) {
-        const folder = to.path.slice(0, Math.max(0, to.path.lastIndexOf('/')))
-        if (folder !== '') await store.mkdir(folder)
-        // What stands in the way was left by a file that has gone: the name is this one's in the namespace.
-        await ifPresent(store.delete(to.path))
-        await store.rename(from.path, to.path)
-        await leftovers.prune(store, written)
-      } else if ((await versionAt(store, to.path)) !== fingerprint) {
-        // Neither where it was written nor moved already by an attempt before: another file's upload came after it.
-        throw new AlluxioError(
-          'CONFLICT',
-          `${written} was replaced in its under-store while ${path} was written there`,
-          {
-            reason: 'SOURCE_CHANGED',
-          },
-        )
-      }
-      // A rename may change what the fingerprint is made of.
-      return { outcome: await book((await store.status(to.path)).fingerprint) }
-    })
-    return booked === undefined ? this.follow(fileId, written, fingerprint, book) : booked.outcome
   }
 
   #later(fileId: FileId, now: number): void {
@@ -356,9 +330,4 @@ export class Persistence implements Component {
     this.#pathsUnderWay.delete(attempt.path)
     this.#perWorker.set(attempt.workerId, (this.#perWorker.get(attempt.workerId) ?? 1) - 1)
   }
-}
-
-/** Fingerprint of what stands at a path of a store; undefined if nothing does. */
-async function versionAt(store: UnderStore, path: string): Promise<string | undefined> {
-  return (await ifPresent(store.status(path)))?.fingerprint
 }

@@ -11,6 +11,7 @@ import {
 import type { BlockMap, Caller, Expired, Namespace } from '../../../namespace/index.ts'
 import type { BlockFreer } from './block-freer.ts'
 import type { FsMutations } from './fs-mutations.ts'
+import type { Persistence } from './persistence.ts'
 
 export interface TtlOptions {
   readonly intervalMs: number
@@ -20,6 +21,7 @@ export interface TtlModules {
   readonly namespace: Namespace
   readonly blocks: BlockMap
   readonly mutations: FsMutations
+  readonly persistence: Persistence
   readonly freer: BlockFreer
   /** Who the daemon acts as. */
   readonly superuser: Caller
@@ -71,11 +73,16 @@ export class Ttl implements Component {
     if (expired.length > 0) freer.kick()
   }
 
-  async #expire({ inode: { path, record }, action }: Expired): Promise<void> {
-    const { namespace, blocks, mutations, superuser } = this.#modules
+  async #expire({ inode, action }: Expired): Promise<void> {
+    const { namespace, blocks, mutations, persistence, superuser } = this.#modules
+    const { path, record } = inode
     if (action === 'DELETE') {
-      if (record.persistence === 'PERSISTED') await mutations.remove({ path, recursive: true }, superuser)
-      else await namespace.evict(path)
+      if (record.persistence === 'PERSISTED') {
+        await mutations.remove({ path, recursive: true }, superuser)
+        return
+      }
+      await persistence.leave(inode)
+      await namespace.evict(path)
       return
     }
     if (action === 'DELETE_ALLUXIO') {
