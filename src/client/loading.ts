@@ -69,6 +69,9 @@ export class Loading {
         return
       } catch (error) {
         this.#options.signal?.throwIfAborted()
+        // The master looks at the source again, so that the next load finds the new version.
+        if (isAlluxioError(error) && error.reason === 'SOURCE_CHANGED')
+          await this.#file.isUnchanged().catch(() => {})
         if (!isElsewhereWorthTrying(error)) throw error
         workers.failed(worker, error)
         failure = error

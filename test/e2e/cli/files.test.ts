@@ -427,6 +427,13 @@ describe('cache and under-store', () => {
     expect(await place.ok('fs', 'load', '/keep')).toBe('/keep loaded\n')
     expect(await place.json('fs', 'stat', '/keep')).toMatchObject([{ inAlluxioPercentage: 100 }])
     expect(await place.ok('fs', 'load', '/keep')).toBe('/keep already in Alluxio fully\n')
+    expect(await place.ok('fs', 'load', '--local', '/keep')).toBe('/keep already in Alluxio fully\n')
+    mkdirSync(ufs('many'))
+    for (let i = 0; i < 50; i++) writeFileSync(ufs(`many/${i}`), `file ${i}\n`)
+    const loaded = (await place.json('fs', 'load', '--local', '/many')) as { loaded: boolean }[]
+    expect([loaded.length, loaded.every(({ loaded }) => loaded)]).toEqual([50, true])
+    expect(await place.json('fs', 'stat', '/many')).toMatchObject([{ inAlluxioPercentage: 100 }])
+    await place.ok('fs', 'rm', '-R', '/many')
   })
 
   test('mount, the list of mounts, read-only, unmount', async () => {

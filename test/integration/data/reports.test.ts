@@ -35,6 +35,7 @@ describe('reports of blocks', () => {
     cluster = await DataCluster.start({ properties: SELDOM })
     const fs = await cluster.connect()
     const bytes = patternBytes(9, 1000 * 4096)
+    const begun = performance.now()
     await writeFile(fs, '/many', bytes, { writeType: 'MUST_CACHE', blockSizeBytes: 4096 })
     const counted = async (name: string) => {
       const text = await (await fetch(`http://127.0.0.1:${cluster.workers[0]!.webPort}/metrics`)).text()
@@ -44,7 +45,9 @@ describe('reports of blocks', () => {
       async () => (await fs.admin.workers())[0]!.blocks === 1000,
       'all blocks counted by the master',
     )
-    expect(await counted('alluxio_worker_heartbeats_total')).toBeLessThan(500)
+    const beats = await counted('alluxio_worker_heartbeats_total')
+    expect(beats).toBeGreaterThan(0)
+    expect(beats).toBeLessThanOrEqual(3 + (performance.now() - begun) / 25)
   })
 })
 
@@ -154,7 +157,8 @@ describe('load', () => {
     await expect(fs.load('/cold')).rejects.toMatchObject({
       code: expect.stringMatching(/CONFLICT|DATA_LOSS/),
     })
-    const read = await readFile(fs, '/cold').catch(() => readFile(fs, '/cold'))
+    expect(await fs.load('/cold')).toEqual({ loadedBytes: length - MIB })
+    const read = await readFile(fs, '/cold')
     expect(read.bytes.equals(patternBytes(3, length - MIB))).toBe(true)
   })
 

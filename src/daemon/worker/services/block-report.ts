@@ -41,6 +41,13 @@ export class BlockReport {
     }
   }
 
+  /** A registration names all blocks, so only losses are still to be told. */
+  restart({ lost }: BlockChanges): void {
+    this.#removed.clear()
+    this.#added.clear()
+    for (const id of lost) this.#lost.add(id)
+  }
+
   /** What `encode` gave has arrived; nothing was merged since. */
   acknowledged(): void {
     this.#removed.clear()

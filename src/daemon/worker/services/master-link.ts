@@ -199,8 +199,7 @@ export class MasterLink {
     await this.#adopt(accepted.clusterId)
     const { session } = accepted
     // What happened before the pages are read is in the pages; what happens from here on is in the next heartbeat.
-    store.changes()
-    this.#report.acknowledged()
+    this.#report.restart(store.changes())
     for (const page of store.blockPages(PAGE_BLOCKS)) {
       await master.registerBlocks({ session, blocks: encodePlaces(page) }, { signal })
     }
