@@ -5,7 +5,7 @@
 import { AlluxioError, assert, type BlockId, type Log, toAlluxioError } from '../../../core/index.ts'
 import type { BlockInfo, Client, Infer, MasterBlock, WorkerAddress, WorkerBlock } from '../../../rpc/index.ts'
 import type { BlockStore } from '../../../store/index.ts'
-import type { UnderStore } from '../../../ufs/store.ts'
+import type { UfsStatus, UnderStore } from '../../../ufs/store.ts'
 import type { MountTable } from './mount-table.ts'
 import {
   createWithParents,
@@ -56,9 +56,12 @@ export async function persistFile(
   }
   const store = await modules.mounts.store(target.mountId)
   const bytes = () => fileBytes(modules, blocks, workers, signal)
+  const found = await statusIfAny(store, target.path, signal)
   const fingerprint =
-    (await finishedBefore(store, target.path, file, bytes, signal)) ??
-    (await upload(store, target.path, file, bytes(), modules.log, signal))
+    (found === undefined
+      ? undefined
+      : await finishedBefore(store, target.path, file, found, bytes, signal)) ??
+    (await upload(store, target.path, file, bytes(), found === undefined, modules.log, signal))
   modules.metrics.persisted.add()
   return fingerprint
 }
@@ -67,11 +70,10 @@ async function finishedBefore(
   store: UnderStore,
   path: string,
   file: FileAttributes,
+  found: UfsStatus,
   bytes: () => AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const found = await statusIfAny(store, path, signal)
-  if (found === undefined) return
   const same = () =>
     sameBytes(
       store.open(path, { offset: 0, length: file.length, fingerprint: found.fingerprint, signal }),
@@ -80,15 +82,17 @@ async function finishedBefore(
   return (await isFinishedCopy(found, file, same)) ? found.fingerprint : undefined
 }
 
+/** @param ifAbsent nothing was there: what has come since belongs to a file that took the name meanwhile */
 async function upload(
   store: UnderStore,
   path: string,
   file: FileAttributes,
   bytes: AsyncIterable<Uint8Array>,
+  ifAbsent: boolean,
   log: Log,
   signal: AbortSignal,
 ): Promise<string> {
-  const writer = await createWithParents(store, path, file)
+  const writer = await createWithParents(store, path, file, ifAbsent)
   try {
     for await (const chunk of bytes) await writer.write(chunk)
     signal.throwIfAborted()
