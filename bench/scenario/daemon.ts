@@ -1,4 +1,4 @@
-/** One daemon of a benchmark: `node daemon.ts master|worker key=value …`; prints its RPC port when it serves. */
+/** One daemon of a benchmark: `node daemon.ts master|worker key=value …`; prints its RPC port when it serves, and on SIGUSR2 its memory. */
 import { Config } from '../../src/core/config/index.ts'
 import { silentLog, systemRuntime } from '../../src/core/index.ts'
 import '../../src/core/options/index.ts'
@@ -20,6 +20,10 @@ const daemon =
   role === 'master'
     ? await startMaster(config, { ...modules, superuser: { user: 'bench', group: 'bench' } })
     : await startWorker(config, modules)
-process.stdout.write(`${daemon.rpcPort}\n`)
+process.on('SIGUSR2', () => {
+  globalThis.gc?.()
+  process.stdout.write(`${JSON.stringify(process.memoryUsage())}\n`)
+})
 process.once('SIGTERM', () => void daemon.stop())
+process.stdout.write(`${daemon.rpcPort}\n`)
 await daemon.ended
