@@ -43,6 +43,7 @@ export class GroupCommit implements RecordStore {
   readonly clusterId: string
   readonly epoch: number
   durableBatch: number
+  version = 0
   readonly #options: GroupCommitOptions
   readonly #runtime: Runtime
   readonly #medium: Medium
@@ -184,6 +185,7 @@ export class GroupCommit implements RecordStore {
 
   #add(changes: readonly Change[]): void {
     const batch = this.#open
+    this.version++
     for (const change of changes) {
       const cell = this.#overlay.put(change, batch.number)
       if (cell !== undefined) batch.cells.push(cell)

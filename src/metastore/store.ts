@@ -63,6 +63,8 @@ export interface RecordStore {
   readonly openBatch: number
   /** Last batch that is durable. */
   readonly durableBatch: number
+  /** Grows with every change: as long as it does not, reads say the same. */
+  readonly version: number
   /**
    * Youngest batch that a `get` or `range` has read from since the caller last set it to 0: the reply may go out when
    * `durableBatch` has reached it.

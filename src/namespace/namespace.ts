@@ -226,6 +226,17 @@ export class Namespace {
     return this.#engine.inode(path, { ...place, record: place.record })
   }
 
+  /** Whether the namespace itself can say if a path exists: its directory holds all that the under-store has, or it does exist. */
+  knows(path: string): boolean {
+    this.#tree.trim()
+    if (path === '/') return true
+    const parent = this.#tree.directory(path.slice(0, path.lastIndexOf('/')) || '/')
+    if (parent === undefined) return false
+    const { flags, persistence } = new RecordView(parent.record)
+    if (persistence !== 'PERSISTED' || (flags & FLAG_CHILDREN_LOADED) !== 0) return true
+    return this.#tree.place(path).record !== undefined
+  }
+
   /** Directories, and files that are not empty or otherwise found by id. */
   inodeById(id: FileId): t.Inode | undefined {
     this.#tree.trim()

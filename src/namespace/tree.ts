@@ -16,6 +16,7 @@ const LENGTH_OFFSET = 16
 const MODIFIED_OFFSET = 24
 const ID_OFFSET = 8
 const SEARCH_ALL = 0o111
+const FOUND_PLACES = 4
 const NO_COUNTERS = Buffer.alloc(COUNTER_BYTES)
 
 /** Where a path leads: the last directory that must exist, the name in it, and what is there. */
@@ -25,6 +26,13 @@ export interface Place {
   readonly name: string
   readonly key: Buffer
   readonly record: Buffer | undefined
+}
+
+interface Found {
+  readonly path: string
+  readonly place: Place
+  /** Youngest batch that it depends on. */
+  readonly batch: number
 }
 
 export interface TreeOptions {
@@ -41,6 +49,10 @@ export class Tree {
   /** Directories that the open batch changed in place: they must not be forgotten before it is sealed. */
   #held = new Set<Directory>()
   #changes: Change[] = []
+  /** Places found lately: an operation looks at its paths several times before it changes anything. */
+  readonly #found: Found[] = []
+  #foundNext = 0
+  #foundVersion = -1
   /** Paths may lead elsewhere, or others may search them: everything is forgotten when the operation has committed. */
   #forget = false
   readonly root: Directory
@@ -101,6 +113,26 @@ export class Tree {
     if (path === '/') {
       return { parent: undefined, name: '', key: inodeKey(0, ''), record: this.root.record }
     }
+    const { store } = this
+    if (store.version !== this.#foundVersion) this.#forgetFound()
+    for (const known of this.#found) {
+      if (known.path !== path) continue
+      if (known.batch > store.readBatch) store.readBatch = known.batch
+      return known.place
+    }
+    const readBefore = store.readBatch
+    store.readBatch = 0
+    try {
+      const place = this.#findPlace(path)
+      this.#found[this.#foundNext] = { path, place, batch: store.readBatch }
+      this.#foundNext = (this.#foundNext + 1) % FOUND_PLACES
+      return place
+    } finally {
+      if (readBefore > store.readBatch) store.readBatch = readBefore
+    }
+  }
+
+  #findPlace(path: string): Place {
     const slash = path.lastIndexOf('/')
     const parent = slash === 0 ? this.root : this.directory(path.slice(0, slash))
     if (parent === undefined) throw notFound(path)
@@ -305,6 +337,7 @@ export class Tree {
   /** All but those that the open batch holds, with their ancestors: one directory is one object as long as it may change. */
   #forgetDirectories(): void {
     this.#forget = false
+    this.#forgetFound()
     this.#paths.clear()
     const kept = new Map<number, Directory>()
     for (const held of this.#held) {
@@ -313,6 +346,12 @@ export class Tree {
     }
     this.#byId = kept
     for (const d of kept.values()) d.open = isOpen(d)
+  }
+
+  #forgetFound(): void {
+    this.#found.length = 0
+    this.#foundNext = 0
+    this.#foundVersion = this.store.version
   }
 
   #counters(id: FileId): Buffer {

@@ -6,10 +6,8 @@ import {
   AlluxioError,
   blockCount,
   canonicalPath,
-  FLAG_CHILDREN_LOADED,
   isAlluxioError,
   type Log,
-  parentPath,
   type TtlAction,
   type WorkerId,
 } from '../../../core/index.ts'
@@ -456,9 +454,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
   /** Whether the namespace itself can say if `path` exists; else the search in the under-store that will tell. */
   #known(path: string): true | Promise<boolean> {
     const { namespace, loader } = this.#modules
-    const parent = namespace.inode(parentPath(path))
-    if (parent !== undefined && (parent.record.flags & FLAG_CHILDREN_LOADED) !== 0) return true
-    if (namespace.inode(path) !== undefined) return true
+    if (namespace.knows(path)) return true
     const search = loader.find(path, true)
     return search === false ? true : search
   }
