@@ -16,7 +16,7 @@ import { ifPresent, type UnderStores } from '../../under-stores.ts'
 
 export interface StoreStepsModules {
   readonly namespace: Namespace
-  readonly stores: UnderStores
+  readonly stores: Pick<UnderStores, 'get'>
   readonly runtime: Runtime
   /** Who books what was allowed before: permissions cannot change while the paths are held. */
   readonly superuser: Caller

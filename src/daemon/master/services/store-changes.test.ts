@@ -1,0 +1,313 @@
+import { afterEach, describe, expect, test } from '@jest/globals'
+import { makeWorld, ROOT, type World } from '../../../../test/support/namespace.ts'
+import { AlluxioError, Metrics, silentLog, systemRuntime } from '../../../core/index.ts'
+import type { Change } from '../../../namespace/index.ts'
+import { MemoryStore, MemoryTree, type UfsCapabilities, type UnderStore } from '../../../ufs/index.ts'
+import { PathLocks } from './path-locks.ts'
+import { StoreChanges } from './store-changes.ts'
+import { StoreSteps } from './store-steps.ts'
+
+const runtime = systemRuntime
+type Fault = (operation: string, path: string) => 'before' | 'after' | undefined
+
+/** A store that outlives masters; `fault` tells which call is not answered, before or after it took effect. */
+class Store {
+  readonly memory: UnderStore
+  readonly calls: string[] = []
+  fault: Fault = () => undefined
+
+  constructor(capabilities: Partial<UfsCapabilities> = {}) {
+    const memory = new MemoryStore({ scheme: 'file' }, { runtime, tree: new MemoryTree() })
+    this.memory = memory
+    const at = (operation: string) => this.#faulty(operation)
+    this.door = new Proxy<UnderStore>(memory, {
+      get(target, name) {
+        if (name === 'capabilities') return { ...target.capabilities, ...capabilities }
+        const value = Reflect.get(target, name)
+        return typeof value === 'function' ? at(String(name))(value.bind(target)) : value
+      },
+    })
+  }
+
+  readonly door: UnderStore
+
+  #faulty(operation: string) {
+    return (call: (...args: unknown[]) => Promise<unknown>) =>
+      async (...args: unknown[]) => {
+        this.calls.push(`${operation} ${args[0]}`)
+        const fault = this.fault(operation, String(args[0]))
+        if (fault === 'before') throw lost()
+        const result = await call(...args)
+        if (fault === 'after') throw lost()
+        return result
+      }
+  }
+
+  async put(path: string, text = path): Promise<string> {
+    const writer = await this.memory.create(path)
+    await writer.write(Buffer.from(text))
+    return (await writer.close()).fingerprint
+  }
+
+  async names(): Promise<string[]> {
+    const { entries } = await this.memory.list('', { recursive: true })
+    return entries.map(({ path }) => path)
+  }
+}
+
+function lost(): AlluxioError {
+  return new AlluxioError('UNAVAILABLE', 'no answer')
+}
+
+/** What of a master changes stores. */
+function masterOn(world: World, store: Store) {
+  const { namespace } = world
+  const stores = { get: async () => store.door }
+  const locks = new PathLocks()
+  const steps = new StoreSteps({ namespace, stores, runtime, superuser: ROOT })
+  const changes = new StoreChanges({
+    namespace,
+    steps,
+    locks,
+    runtime,
+    log: silentLog,
+    metrics: new Metrics(),
+  })
+  return { namespace, locks, changes }
+}
+
+const until = async (done: () => boolean) => {
+  while (!done()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+let stopped: StoreChanges[] = []
+afterEach(() => {
+  for (const changes of stopped) changes.stop()
+  stopped = []
+})
+
+/** A world where the store has `/d/a` and `/d/b` and the namespace knows them. */
+async function begin(capabilities: Partial<UfsCapabilities> = {}) {
+  const store = new Store(capabilities)
+  const prints = { a: await store.put('d/a'), b: await store.put('d/b') }
+  const world = await makeWorld()
+  const load = async (path: string) => {
+    const { entries } = await store.memory.list(path.slice(1))
+    const found = entries.map((entry) => ({
+      ...entry,
+      name: entry.path.slice(entry.path.lastIndexOf('/') + 1),
+    }))
+    await world.namespace.load({
+      path,
+      entries: found,
+      blockSizeBytes: 1024,
+      coverage: 'all',
+      listedMs: runtime.now(),
+    })
+  }
+  await load('/')
+  await load('/d')
+  const master = () => {
+    const made = masterOn(world, store)
+    stopped.push(made.changes)
+    return made
+  }
+  return { store, world, master, prints }
+}
+
+const renameFile = (fingerprint: string): Change => ({
+  op: 'rename',
+  src: '/d/a',
+  dst: '/d/z',
+  directory: false,
+  length: 3,
+  fingerprint,
+})
+const renameFolder: Change = {
+  op: 'rename',
+  src: '/d',
+  dst: '/e',
+  directory: true,
+  length: 0,
+  fingerprint: '',
+}
+
+describe('a change of store and namespace', () => {
+  test('is refused as the store refuses it, and leaves no intent', async () => {
+    const { store, master, prints } = await begin()
+    await store.put('d/z')
+    const { changes, namespace, locks } = master()
+    const run = changes.run(['/d/a', '/d/z'], () => namespace.intents.begin(renameFile(prints.a)))
+    await expect(run).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
+    expect(namespace.intents.all()).toEqual([])
+    expect(locks.blocking('/d/a')).toBeUndefined()
+    expect(namespace.inode('/d/a')).toBeDefined()
+  })
+
+  test('whose answer was lost is looked up, not done twice', async () => {
+    const { store, master, prints } = await begin()
+    store.fault = (operation) => (operation === 'rename' ? 'after' : undefined)
+    const { changes, namespace } = master()
+    await changes.run(['/d/a', '/d/z'], () => namespace.intents.begin(renameFile(prints.a)))
+    expect(store.calls.filter((call) => call.startsWith('rename'))).toEqual(['rename d/a'])
+    expect(namespace.inode('/d/z')?.record.persistence).toBe('PERSISTED')
+    expect(namespace.inode('/d/a')).toBeUndefined()
+    expect(namespace.intents.all()).toEqual([])
+  })
+
+  test('that cannot be settled refuses who asks for its paths, naming the store, until it is', async () => {
+    const { store, master, prints } = await begin()
+    store.fault = () => 'before'
+    const { changes, namespace, locks } = master()
+    const run = changes.run(['/d/a', '/d/z'], () => namespace.intents.begin(renameFile(prints.a)))
+    const waiting = locks.exclusive(['/d'], async () => 'ran')
+    for (const refused of [run, waiting]) {
+      await expect(refused).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+        reason: 'UNSETTLED',
+        message: expect.stringContaining('file:///under'),
+      })
+    }
+    await expect(locks.exclusive(['/d/a/x'], async () => 'ran')).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    })
+    expect(await locks.exclusive(['/elsewhere'], async () => 'ran')).toBe('ran')
+    store.fault = () => undefined
+    await until(() => namespace.intents.all().length === 0)
+    expect(await locks.exclusive(['/d'], async () => 'ran')).toBe('ran')
+    expect(await store.names()).toEqual(['d', 'd/b', 'd/z'])
+  })
+})
+
+describe('an intent that a master left', () => {
+  test('is settled by the next one, with the answer for a repeat of its command', async () => {
+    const { store, world, master, prints } = await begin()
+    const command = Buffer.alloc(16, 7)
+    await world.namespace.intents.begin({ ...renameFile(prints.a), command: command.toString('hex') })
+    await store.memory.rename('d/a', 'd/z')
+    await world.crash()
+    const { changes, namespace, locks } = master()
+    changes.start()
+    expect(locks.blocking('/d/z')).toBeInstanceOf(Promise)
+    await until(() => namespace.intents.all().length === 0)
+    expect(namespace.inode('/d/z')?.record.tail.fp).toBe(prints.a)
+    await namespace.rename({ src: '/d/a', dst: '/d/z', commandId: command }, ROOT)
+    await world.restart()
+    expect(world.namespace.intents.all()).toEqual([])
+  })
+
+  test('of a store that is down does not stop the master, and is settled when it is back', async () => {
+    const { store, world, master, prints } = await begin()
+    await world.namespace.intents.begin(renameFile(prints.a))
+    await world.crash()
+    store.fault = () => 'before'
+    const { changes, namespace, locks } = master()
+    changes.start()
+    await expect(locks.blocking('/d/a')).rejects.toMatchObject({ reason: 'UNSETTLED' })
+    store.fault = () => undefined
+    await until(() => namespace.intents.all().length === 0)
+    expect(await store.names()).toEqual(['d', 'd/b', 'd/z'])
+  })
+
+  test('whose command nobody can repeat any more is not begun', async () => {
+    const { store, world, master, prints } = await begin()
+    await world.namespace.intents.begin(renameFile(prints.a))
+    const [intent] = world.namespace.intents.all()
+    Object.assign(intent!, { startedMs: runtime.now() - 3_600_000 })
+    const { changes, namespace } = master()
+    changes.start()
+    await until(() => namespace.intents.all().length === 0)
+    expect(await store.names()).toEqual(['d', 'd/a', 'd/b'])
+    expect(namespace.inode('/d/a')).toBeDefined()
+  })
+
+  test('of a directory that moves by copies goes on where it was cut off', async () => {
+    const { store, world, master } = await begin({ directoryRename: false, atomicRename: false })
+    await store.put('d/sub/c')
+    // One file is copied and not deleted, one is moved, one is not touched.
+    await store.put('e/a', 'd/a')
+    await store.put('e/b', 'd/b')
+    await store.memory.delete('d/b')
+    await world.namespace.intents.begin(renameFolder)
+    await world.crash()
+    const { changes, namespace } = master()
+    changes.start()
+    await until(() => namespace.intents.all().length === 0)
+    expect(await store.names()).toEqual(['e', 'e/a', 'e/b', 'e/sub', 'e/sub/c'])
+    expect(namespace.inode('/e/a')).toBeDefined()
+    expect(namespace.inode('/d')).toBeUndefined()
+  })
+
+  test('to delete a directory that is half gone deletes the rest', async () => {
+    const { store, world, master } = await begin()
+    await store.memory.delete('d/a')
+    await world.namespace.intents.begin({ op: 'delete', path: '/d', directory: true, recursive: true })
+    await world.crash()
+    const { changes, namespace } = master()
+    changes.start()
+    await until(() => namespace.intents.all().length === 0)
+    expect(await store.names()).toEqual([])
+    expect(namespace.inode('/d')).toBeUndefined()
+  })
+
+  test('of an overwrite takes the old object away', async () => {
+    const { store, world, master } = await begin()
+    const request = {
+      path: '/d/a',
+      blockSizeBytes: 1024,
+      recursive: false,
+      overwrite: true,
+      writeType: 'MUST_CACHE',
+    }
+    await world.namespace.create(request, ROOT)
+    await world.crash()
+    const { changes, namespace } = master()
+    changes.start()
+    await until(() => namespace.intents.all().length === 0)
+    expect(await store.names()).toEqual(['d', 'd/b'])
+    expect(namespace.inode('/d/a')?.record.persistence).toBe('NOT_PERSISTED')
+  })
+})
+
+describe('an object whose file moved while it was written', () => {
+  const create = {
+    path: '/d/new',
+    blockSizeBytes: 1024,
+    recursive: false,
+    overwrite: false,
+    writeType: 'THROUGH',
+  }
+
+  test.each([false, true])('follows it and completes it there; moved before the crash: %s', async (moved) => {
+    const { store, world, master } = await begin()
+    const { inode } = await world.namespace.create(create, ROOT)
+    const fingerprint = await store.put('d/new')
+    await world.namespace.rename({ src: '/d/new', dst: '/d/there' }, ROOT)
+    const { id } = inode.record
+    const request = { path: '/d/new', fileId: id, length: 5, persistAsync: false }
+    const completes = { request, caller: ROOT }
+    await world.namespace.intents.begin({
+      op: 'follow',
+      fileId: id,
+      written: '/d/new',
+      fingerprint,
+      completes,
+    })
+    if (moved) await store.memory.rename('d/new', 'd/there')
+    await world.crash()
+    const { changes, namespace } = master()
+    changes.start()
+    await until(() => namespace.intents.all().length === 0)
+    expect(await store.names()).toEqual(['d', 'd/a', 'd/b', 'd/there'])
+    expect(namespace.inode('/d/there')?.record).toMatchObject({ persistence: 'PERSISTED', length: 5 })
+  })
+
+  test('goes when the file is gone, with the directories that it alone kept, and nobody else’s does', async () => {
+    const { store, master } = await begin()
+    const fingerprint = await store.put('x/y/new')
+    const { changes } = master()
+    await changes.discard('/d/a', 'another version')
+    await changes.discard('/x/y/new', fingerprint)
+    expect(await store.names()).toEqual(['d', 'd/a', 'd/b'])
+  })
+})
