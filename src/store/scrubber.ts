@@ -40,6 +40,8 @@ const MOST_LOOKS = 10_000
 /** For so long one chunk waits for readers to be done; then it goes on, or a busy worker would never be checked. */
 const PATIENCE_MS = 1000
 const YIELD_MS = 20
+/** Timers are no finer. */
+const LEAST_SLEEP_MS = 4
 
 export class Scrubber {
   readonly #options: ScrubberOptions
@@ -92,11 +94,10 @@ export class Scrubber {
     await this.#tick.catch(() => {})
   }
 
-  /** Checks what is due, for one tick. */
+  /** Checks what is due among some entries, as long as the rate makes that. */
   async #round(): Promise<void> {
     const { runtime } = this.#m
-    const until = runtime.monotonic() + TICK_MS
-    for (let looks = 0; looks < MOST_LOOKS && runtime.monotonic() < until; looks++) {
+    for (let looks = 0; looks < MOST_LOOKS; looks++) {
       const entry = this.#next()
       if (entry === undefined || this.#abort.signal.aborted) return
       if (entry.state !== 'sealed') continue
@@ -166,7 +167,7 @@ export class Scrubber {
     const now = runtime.monotonic()
     // What was not used is not saved up for a burst.
     this.#nextAt = Math.max(this.#nextAt, now)
-    if (this.#nextAt > now) await sleep(runtime, this.#nextAt - now, signal)
+    if (this.#nextAt - now > LEAST_SLEEP_MS) await sleep(runtime, this.#nextAt - now, signal)
     const patient = runtime.monotonic() + PATIENCE_MS
     while (isBusy() && runtime.monotonic() < patient) await sleep(runtime, YIELD_MS, signal)
     signal.throwIfAborted()
