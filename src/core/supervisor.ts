@@ -4,7 +4,7 @@
  */
 import { AlluxioError } from './errors.ts'
 import type { Log } from './log.ts'
-import type { Runtime } from './runtime.ts'
+import { type Cancel, every, type Runtime } from './runtime.ts'
 
 export type DaemonState = 'starting' | 'serving' | 'draining' | 'stopped' | 'failed'
 
@@ -15,6 +15,23 @@ export interface Component {
   stop?(): Promise<void> | void
   /** Milliseconds that stop may take. @default 5000 */
   readonly stopDeadlineMs?: number
+}
+
+/** A component that calls `run` every so many milliseconds, never two at a time, and logs what it throws. */
+export function recurring(
+  name: string,
+  intervalMs: number,
+  run: () => Promise<void> | void,
+  { runtime, log }: { readonly runtime: Runtime; readonly log: Log },
+): Component {
+  let cancel: Cancel = () => {}
+  return {
+    name,
+    start() {
+      cancel = every(runtime, intervalMs, run, (error) => log.error(name, { error }))
+    },
+    stop: () => cancel(),
+  }
 }
 
 export class Supervisor {

@@ -1,22 +1,13 @@
 /** Wiring of the master. */
 
 import type { Config } from '../../core/config/index.ts'
-import {
-  type Cancel,
-  type Component,
-  every,
-  type Log,
-  Metrics,
-  type Runtime,
-  Supervisor,
-  toAlluxioError,
-} from '../../core/index.ts'
+import { type Log, Metrics, type Runtime, recurring, Supervisor, toAlluxioError } from '../../core/index.ts'
 import * as o from '../../core/options/index.ts'
 import { openLmdbStore, type RecordStore } from '../../metastore/index.ts'
 import { BlockMap, Namespace } from '../../namespace/index.ts'
 import { MasterAdmin, MasterBlock, MasterFs, RpcServer, type Transport } from '../../rpc/index.ts'
 import type { UnderStore } from '../../ufs/index.ts'
-import { HttpDoor } from '../http.ts'
+import { Doors } from '../doors.ts'
 import { type MountedStore, UnderStores } from '../under-stores.ts'
 import { VERSION } from '../version.ts'
 import { AdminService } from './services/admin-service.ts'
@@ -117,7 +108,7 @@ async function serve(
   const uploads = new Uploads({ runtime })
   const superuser = { user: modules.superuser.user, groups: [modules.superuser.group] }
   const steps = new StoreSteps({ namespace, stores, runtime, superuser })
-  const changes = new StoreChanges({ namespace, steps, locks, runtime, log, metrics })
+  const changes = new StoreChanges({ namespace, steps, locks, uploads, runtime, log, metrics })
   const persistence: Persistence = new Persistence(
     {
       intervalMs: config.get(o.MASTER_PERSISTENCE_INTERVAL),
@@ -156,19 +147,25 @@ async function serve(
     { namespace, blocks, mutations, persistence, freer, superuser, runtime, log, metrics },
   )
 
-  const allowRemote = config.get(o.SECURITY_TRANSPORT) === 'none'
   const rpc = new RpcServer({ onFatal }, { runtime, log, metrics })
   const host = config.get(o.MASTER_HOSTNAME)
-  const http =
-    modules.http === false
-      ? undefined
-      : new HttpDoor(
-          { host: config.get(o.MASTER_WEB_BIND_HOST), port: config.get(o.MASTER_WEB_PORT), allowRemote },
-          { metrics, log, state: () => supervisor.state },
-        )
-  let rpcPort = config.get(o.MASTER_RPC_PORT)
+  const doors: Doors = new Doors(
+    {
+      bindHost: config.get(o.MASTER_BIND_HOST),
+      rpcPort: config.get(o.MASTER_RPC_PORT),
+      webBindHost: config.get(o.MASTER_WEB_BIND_HOST),
+      webPort: config.get(o.MASTER_WEB_PORT),
+      allowRemote: config.get(o.SECURITY_TRANSPORT) === 'none',
+      http: modules.http,
+    },
+    { rpc, transport, metrics, log, state: () => supervisor.state },
+  )
   const admin = new AdminService(
-    { clusterId, version: VERSION, address: () => ({ host, rpcPort, webPort: http?.port ?? 0 }) },
+    {
+      clusterId,
+      version: VERSION,
+      address: () => ({ host, rpcPort: doors.rpcPort, webPort: doors.webPort }),
+    },
     { config, namespace, blocks, workers, reads, stores, metrics, runtime, log },
   )
   rpc.serve(MasterFs, serviceOf(reads, mutations))
@@ -179,14 +176,6 @@ async function serve(
   rpc.serve(MasterAdmin, admin)
   observe(metrics, { workers, store })
 
-  const door: Component = {
-    name: 'rpc',
-    async start() {
-      const { address } = await rpc.listen(transport, `tcp://${config.get(o.MASTER_BIND_HOST)}:${rpcPort}`)
-      rpcPort = Number(address.slice(address.lastIndexOf(':') + 1))
-    },
-    stop: () => rpc.close(),
-  }
   const supervisor: Supervisor = new Supervisor(
     [
       { name: 'metastore', start() {}, stop: () => store.close(), stopDeadlineMs: 30_000 },
@@ -195,22 +184,26 @@ async function serve(
       freer,
       persistence,
       ttl,
-      liveness(workers, runtime, log),
-      reclaiming(namespace, runtime, log),
-      ...(http === undefined ? [] : [http]),
-      door,
+      recurring('liveness', 1000, () => workers.checkLiveness(), { runtime, log }),
+      // Trees that were deleted are detached at once and taken apart here, also after a restart.
+      recurring(
+        'reclaim',
+        500,
+        async () => {
+          while (await namespace.reclaim()) {}
+        },
+        { runtime, log },
+      ),
+      ...doors.components,
     ],
     { runtime, log },
   )
   await supervisor.start()
+  const { rpcPort, webPort } = doors
   return {
-    get address() {
-      return `${host}:${rpcPort}`
-    },
-    get rpcPort() {
-      return rpcPort
-    },
-    webPort: http?.port ?? 0,
+    address: `${host}:${rpcPort}`,
+    rpcPort,
+    webPort,
     clusterId,
     ended: supervisor.ended,
     stop: () => supervisor.stop(),
@@ -293,37 +286,6 @@ async function rootFolder(namespace: Namespace, stores: UnderStores, log: Log): 
     if (store.capabilities.posix) await store.mkdir('')
   } catch (error) {
     log.warn('the root under-store does not answer', { uri: mount.uri, error })
-  }
-}
-
-function liveness(workers: WorkerRegistry, runtime: Runtime, log: Log): Component {
-  let cancel: Cancel = () => {}
-  return {
-    name: 'liveness',
-    start() {
-      cancel = every(
-        runtime,
-        1000,
-        () => workers.checkLiveness(),
-        (error) => log.error('liveness', { error }),
-      )
-    },
-    stop: () => cancel(),
-  }
-}
-
-/** Trees that were deleted are detached at once and taken apart here, also after a restart. */
-function reclaiming(namespace: Namespace, runtime: Runtime, log: Log): Component {
-  let cancel: Cancel = () => {}
-  return {
-    name: 'reclaim',
-    start() {
-      const run = async () => {
-        while (await namespace.reclaim()) {}
-      }
-      cancel = every(runtime, 500, run, (error) => log.error('reclaim', { error }))
-    },
-    stop: () => cancel(),
   }
 }
 

@@ -14,7 +14,7 @@ import * as o from '../../core/options/index.ts'
 import { MasterBlock, RpcServer, type Transport, WorkerBlock } from '../../rpc/index.ts'
 import { type BlockStore, openBlockStore } from '../../store/index.ts'
 import type { UnderStore } from '../../ufs/index.ts'
-import { HttpDoor } from '../http.ts'
+import { Doors } from '../doors.ts'
 import { type MountedStore, UnderStores } from '../under-stores.ts'
 import { loadIdentity, saveIdentity, type WorkerIdentity } from './identity.ts'
 import { blockService } from './services/block-service.ts'
@@ -103,29 +103,23 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
     session: () => link.session,
   })
 
-  const allowRemote = config.get(o.SECURITY_TRANSPORT) === 'none'
-  const http =
-    modules.http === false
-      ? undefined
-      : new HttpDoor(
-          { host: config.get(o.WORKER_WEB_BIND_HOST), port: config.get(o.WORKER_WEB_PORT), allowRemote },
-          { metrics, log, state: () => supervisor.state },
-        )
   const rpc = new RpcServer({ name: 'worker', onFatal }, { runtime, log, metrics })
+  const doors: Doors = new Doors(
+    {
+      bindHost: config.get(o.WORKER_BIND_HOST),
+      rpcPort: config.get(o.WORKER_RPC_PORT),
+      webBindHost: config.get(o.WORKER_WEB_BIND_HOST),
+      webPort: config.get(o.WORKER_WEB_PORT),
+      allowRemote: config.get(o.SECURITY_TRANSPORT) === 'none',
+      http: modules.http,
+    },
+    { rpc, transport, metrics, log, state: () => supervisor.state },
+  )
   const startedMs = runtime.now()
   const who = () => ({ workerId: link.workerId, uuid: identity.uuid, startedMs })
   rpc.serve(WorkerBlock, blockService({ store, mounts, uploads, loads, metrics: counts, identity: who }))
 
   const host = config.get(o.WORKER_HOSTNAME)
-  let rpcPort = config.get(o.WORKER_RPC_PORT)
-  const door: Component = {
-    name: 'rpc',
-    async start() {
-      const { address } = await rpc.listen(transport, `tcp://${config.get(o.WORKER_BIND_HOST)}:${rpcPort}`)
-      rpcPort = Number(address.slice(address.lastIndexOf(':') + 1))
-    },
-    stop: () => rpc.close(),
-  }
   const link: MasterLink = new MasterLink(
     {
       host,
@@ -136,7 +130,7 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
     {
       ...{ master, store, mounts, runtime, log },
       metrics: counts,
-      ports: () => ({ rpc: rpcPort, web: http?.port ?? 0 }),
+      ports: () => ({ rpc: doors.rpcPort, web: doors.webPort }),
       saveIdentity: (changed) => identities.save(changed),
       obey: (command) => tasks.obey(command),
     },
@@ -146,18 +140,18 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
       blocks(store, log),
       { name: 'under-stores', start() {}, stop: () => stores.close() },
       { name: 'connections', start() {}, stop: () => peers.close() },
-      ...(http === undefined ? [] : [http]),
-      door,
+      ...doors.components,
       tasks,
       link,
     ],
     { runtime, log },
   )
   await supervisor.start()
+  const { rpcPort, webPort } = doors
   return {
     address: `${host}:${rpcPort}`,
     rpcPort,
-    webPort: http?.port ?? 0,
+    webPort,
     uuid: identity.uuid,
     ended: supervisor.ended,
     stop: () => supervisor.stop(),
