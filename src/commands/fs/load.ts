@@ -3,8 +3,8 @@ import { AlluxioCommand, Flags, PATHS } from '../command.ts'
 import { Progress } from '../progress.ts'
 import { eachLimited } from './transfer.ts'
 
-/** Files at once: the work is the workers', who bound it themselves. */
-const PARALLEL_FILES = 32
+/** Files at once: the work is the workers', who bound it themselves; each waits some 30 ms until the master knows. */
+const PARALLEL_FILES = 128
 
 export class LoadCommand extends AlluxioCommand {
   static override summary = 'Bring files into Alluxio.'
