@@ -7,7 +7,7 @@
 import type { FileId, MountId } from '../core/index.ts'
 import type { Engine } from './engine.ts'
 import { EVERYTHING, idKey, readId } from './keys.ts'
-import type { Caller, CompleteRequest, CreateOutcome, MkdirRequest } from './types.ts'
+import type { Caller, CompleteRequest, CreateOutcome, CreateRequest, MkdirRequest } from './types.ts'
 
 export type IntentId = number & { readonly __intent: true }
 
@@ -36,6 +36,16 @@ export type Change =
   | (About & { readonly op: 'mkdir'; readonly request: Fields<MkdirRequest>; readonly caller: Caller })
   /** The object of a file that goes from its path, replaced by another, or with `length` if it has this one: it was not booked. */
   | (About & { readonly op: 'drop'; readonly path: string; readonly length?: number })
+  /**
+   * Bytes of the file are on their way to the path, put there by a worker, until they are booked. `length`, bytes, of a file that
+   * is complete and persisted; the writer of another may yet tell.
+   */
+  | (About & {
+      readonly op: 'upload'
+      readonly path: string
+      readonly fileId: FileId
+      readonly length?: number
+    })
   /** An object of this version goes: its file has gone before it. */
   | (About & { readonly op: 'discard'; readonly path: string; readonly fingerprint: string })
   /** The object of a file that moved while it was written goes where the file is. */
@@ -58,6 +68,8 @@ export type Intent = Change & {
   readonly mountId: MountId
 }
 
+type Upload = Extract<Intent, { op: 'upload' }>
+
 export interface IntentsModules {
   readonly engine: Engine
   /** Runs a change of the namespace to its durable end. */
@@ -67,13 +79,15 @@ export interface IntentsModules {
 export class Intents {
   readonly #modules: IntentsModules
   readonly #open = new Map<IntentId, Intent>()
+  /** The youngest of each file. */
+  readonly #uploads = new Map<FileId, Upload>()
   #next = 1
 
   constructor(modules: IntentsModules) {
     this.#modules = modules
     for (const { key, value } of modules.engine.tree.store.range('intent', EVERYTHING)) {
       const id = readId(key, 0) as IntentId
-      this.#open.set(id, { ...JSON.parse(value.toString()), id })
+      this.#add({ ...JSON.parse(value.toString()), id })
       this.#next = id + 1
     }
   }
@@ -83,9 +97,17 @@ export class Intents {
     return [...this.#open.values()]
   }
 
-  /** Writes down what is going to be changed. Resolves when that is durable. */
-  begin(change: Change): Promise<Intent> {
-    return this.#modules.change('intend', () => this.#put(change))
+  /** The upload of a file that is not booked, if one was begun. */
+  uploadOf(file: FileId): Upload | undefined {
+    return this.#uploads.get(file)
+  }
+
+  /** Writes down what is going to be changed, in place of `instead`. Resolves when that is durable. */
+  begin(change: Change, instead?: IntentId): Promise<Intent> {
+    return this.#modules.change('intend', () => {
+      this.end(instead)
+      return this.#put(change)
+    })
   }
 
   /** Takes an intent back that asks nothing of the namespace any more. */
@@ -95,23 +117,43 @@ export class Intents {
 
   /** Stages the end of an intent with the change that carries it out. */
   end(id: IntentId | undefined): void {
-    if (id !== undefined && this.#open.delete(id)) this.#modules.engine.tree.remove('intent', idKey(id))
+    const intent = id === undefined ? undefined : this.#open.get(id)
+    if (intent === undefined) return
+    this.#open.delete(intent.id)
+    if (intent.op === 'upload' && this.#uploads.get(intent.fileId) === intent)
+      this.#uploads.delete(intent.fileId)
+    this.#modules.engine.tree.remove('intent', idKey(intent.id))
   }
 
-  /** Stages the end of the object whose file was overwritten, with the change that did it. */
-  withDrop(outcome: CreateOutcome): CreateOutcome {
+  /** Stages the end of a file's upload with the change that books it. */
+  arrived(file: FileId): void {
+    this.end(this.#uploads.get(file)?.id)
+  }
+
+  /** Stages with a create the end of the object whose file it has overwritten, and the upload of its own. */
+  created(outcome: CreateOutcome, request: CreateRequest): CreateOutcome {
+    const { path, record } = outcome.inode
+    const { writeType, complete } = request
+    if (complete !== true && (writeType === 'CACHE_THROUGH' || writeType === 'THROUGH'))
+      this.#put({ op: 'upload', path, fileId: record.id })
     if (outcome.replaced?.record.persistence !== 'PERSISTED') return outcome
-    return { ...outcome, drop: this.#put({ op: 'drop', path: outcome.inode.path }) }
+    return { ...outcome, drop: this.#put({ op: 'drop', path }) }
   }
 
   #put(change: Change): Intent {
     const { tree, mounts, runtime } = this.#modules.engine
     const id = this.#next++ as IntentId
     const { mountId } = mounts.of(pathOf(change))
-    const intent = { ...change, startedMs: runtime.now(), mountId }
-    tree.put('intent', idKey(id), Buffer.from(JSON.stringify(intent)))
-    this.#open.set(id, { ...intent, id })
-    return { ...intent, id }
+    const about = { ...change, startedMs: runtime.now(), mountId }
+    tree.put('intent', idKey(id), Buffer.from(JSON.stringify(about)))
+    const intent = { ...about, id }
+    this.#add(intent)
+    return intent
+  }
+
+  #add(intent: Intent): void {
+    this.#open.set(intent.id, intent)
+    if (intent.op === 'upload') this.#uploads.set(intent.fileId, intent)
   }
 }
 

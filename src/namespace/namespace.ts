@@ -305,11 +305,6 @@ export class Namespace {
     return persistQueue(this.#engine, options)
   }
 
-  /** First id that no file has yet. */
-  get nextId(): FileId {
-    return this.#engine.nextId as FileId
-  }
-
   totals(): t.Summary {
     this.#usage.settle(SETTLE_PER_READ)
     return this.#summary(this.#tree.root)
@@ -366,7 +361,7 @@ export class Namespace {
     return this.#mutate(
       'create',
       request,
-      () => this.intents.withDrop(create(this.#engine, request, caller)),
+      () => this.intents.created(create(this.#engine, request, caller), request),
       (outcome) => outcome.inode.record.id,
       (id) => createdBefore(this.#engine, request, caller, id as FileId),
     )
@@ -376,7 +371,11 @@ export class Namespace {
     return this.#mutate(
       'complete',
       request,
-      () => complete(this.#engine, request, caller),
+      () => {
+        const outcome = complete(this.#engine, request, caller)
+        this.intents.arrived(request.fileId)
+        return outcome
+      },
       (outcome) => outcome.inode.record.id,
       (id) => foundAgain(this.#engine, request.path, id as FileId),
     )
@@ -480,7 +479,14 @@ export class Namespace {
 
   /** The file's bytes are in the under-store: leaves the queue; unpersisted ancestors are persisted with it. False if it is gone. */
   persisted(fileId: FileId, fingerprint: string, settles?: IntentId): Promise<boolean> {
-    return this.#change('persisted', () => persisted(this.#engine, fileId, fingerprint), settles)
+    return this.#change(
+      'persisted',
+      () => {
+        this.intents.arrived(fileId)
+        return persisted(this.#engine, fileId, fingerprint)
+      },
+      settles,
+    )
   }
 
   /** Its only copies are gone. */

@@ -123,7 +123,13 @@ export class Observer {
       const waiting = (await this.#walk('/'))
         .filter(({ persistenceState }) => persistenceState === 'TO_BE_PERSISTED' && !cacheLost())
         .map(({ path }) => `${path} waits for its persist`)
-      return [...(live < this.#options.workers ? [`${live} workers live`] : []), ...waiting]
+      const metrics = await this.#open.admin.metrics()
+      const unsettled = metrics.alluxio_master_intents_open ?? 0
+      return [
+        ...(live < this.#options.workers ? [`${live} workers live`] : []),
+        ...(unsettled > 0 ? [`${unsettled} changes of the under-store are not settled`] : []),
+        ...waiting,
+      ]
     } catch (error) {
       return [`the observer is refused: ${String(error)}`]
     }

@@ -161,7 +161,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
       const { entry } = moved ?? (await namespace.complete(asked, caller))
       return { entry }
     } catch (error) {
-      if (isAlluxioError(error, 'NOT_FOUND')) await changes.discard(path, fingerprint)
+      if (isAlluxioError(error, 'NOT_FOUND')) await changes.discard(path, fingerprint, fileId)
       throw error
     } finally {
       uploads.arrived(path)

@@ -66,12 +66,6 @@ export class Persistence implements Component {
   readonly #modules: PersistenceModules
   readonly #underWay = new Map<FileId, Attempt>()
   readonly #pathsUnderWay = new Set<string>()
-  /** Files whose object may be in the store although it is not booked: handed out, and not reported well. */
-  readonly #handedOut = new Set<FileId>()
-  /** Files with a lower id may have been handed out by an earlier life of the master. */
-  readonly #firstId: FileId
-  /** Of those, the ones whose object was looked for. */
-  readonly #left = new Set<FileId>()
   readonly #perWorker = new Map<number, number>()
   readonly #retries = new Map<FileId, { attempts: number; notBeforeMs: number }>()
   readonly #done
@@ -84,7 +78,6 @@ export class Persistence implements Component {
   constructor(options: PersistenceOptions, modules: PersistenceModules) {
     this.#options = options
     this.#modules = modules
-    this.#firstId = modules.namespace.nextId
     this.#done = modules.metrics.counter(
       'alluxio_master_persists_total',
       'Asynchronous persists that ended well',
@@ -136,8 +129,19 @@ export class Persistence implements Component {
         // It may go on writing and tell of it later.
         this.#modules.uploads.expect(attempt.path)
         this.#release(fileId, attempt)
+        this.#forsake(fileId, attempt)
       }
     this.kick()
+  }
+
+  /** What the worker may have put where the file is no more goes. */
+  #forsake(fileId: FileId, { path }: Attempt): void {
+    const { namespace, changes, log } = this.#modules
+    const upload = namespace.intents.uploadOf(fileId)
+    if (upload?.path !== path || namespace.inodeById(fileId)?.path === path) return
+    changes
+      .run([path], async () => upload)
+      .catch((error) => log.warn('a leftover stays in the under-store', { path, error }))
   }
 
   #schedule(): void {
@@ -167,7 +171,7 @@ export class Persistence implements Component {
   }
 
   #dispatch(task: PersistTask, now: number): void {
-    const { namespace, workers, places } = this.#modules
+    const { namespace, workers, places, log } = this.#modules
     const { fileId, path, record } = task
     const addresses = new Map<number, Worker['address']>()
     const held = new Map<number, number>()
@@ -188,7 +192,7 @@ export class Persistence implements Component {
     if (workerId === undefined) return
     const { mount, path: below } = namespace.resolve(path)
     const taskId = this.#nextTask++
-    const sent = workers.send(workerId, {
+    const command: WorkerCommand = {
       kind: 'PERSIST',
       taskId,
       fileId,
@@ -199,12 +203,28 @@ export class Persistence implements Component {
       mode: record.mode,
       owner: record.owner,
       group: record.group,
-    })
-    if (!sent) return
-    this.#underWay.set(fileId, { taskId, workerId, path, sentMs: now })
+    }
+    const attempt = { taskId, workerId, path, sentMs: now }
+    this.#underWay.set(fileId, attempt)
     this.#pathsUnderWay.add(path)
-    this.#handedOut.add(fileId)
     this.#perWorker.set(workerId, (this.#perWorker.get(workerId) ?? 0) + 1)
+    this.#writtenDown(task).then(
+      () => {
+        if (this.#underWay.get(fileId) !== attempt) return
+        if (!workers.send(workerId, command)) this.#release(fileId, attempt)
+      },
+      (error) => {
+        log.warn('a persist was not handed out', { fileId, path, error })
+        this.#later(fileId, now)
+        this.#release(fileId, attempt)
+      },
+    )
+  }
+
+  /** Whoever comes after this life of the master must know where the bytes may be. */
+  async #writtenDown({ fileId, path, record: { length } }: PersistTask): Promise<void> {
+    const { intents } = this.#modules.namespace
+    if (intents.uploadOf(fileId)?.path !== path) await intents.begin({ op: 'upload', path, fileId, length })
   }
 
   /** The worker that holds the most blocks and has room; any live one for an empty file. */
@@ -219,18 +239,13 @@ export class Persistence implements Component {
       )[0]?.[0]
   }
 
-  /**
-   * Before a queued file goes from its path: the object goes that a worker may have put there, and of which neither it nor an
-   * earlier life of the master could tell.
-   */
-  leave({ path, record }: Inode): undefined | Promise<unknown> {
-    const { id, persistence, length } = record
+  /** Before a queued file goes from its path: the object goes that a worker may have put there and never told of. */
+  leave({ path, record: { id, length, persistence } }: Inode): undefined | Promise<unknown> {
     if (persistence !== 'TO_BE_PERSISTED' || this.#underWay.has(id)) return undefined
-    if (!this.#handedOut.has(id) && (id >= this.#firstId || this.#left.has(id))) return undefined
     const { changes, namespace } = this.#modules
-    this.#handedOut.delete(id)
-    this.#left.add(id)
-    return changes.run([path], () => namespace.intents.begin({ op: 'drop', path, length }))
+    const upload = namespace.intents.uploadOf(id)
+    if (upload?.path !== path) return undefined
+    return changes.run([path], () => namespace.intents.begin({ op: 'drop', path, length }, upload.id))
   }
 
   /** Whether bytes are on their way to this path: what the store has there is not to be taken for a file yet. */
@@ -270,7 +285,6 @@ export class Persistence implements Component {
     try {
       await this.#book(fileId, written ?? attempt.path, report.fingerprint)
       this.#retries.delete(fileId)
-      this.#handedOut.delete(fileId)
       this.#done.add()
     } catch (error) {
       this.#failed.add()
@@ -289,7 +303,8 @@ export class Persistence implements Component {
     const inode = namespace.inodeById(fileId)
     if (fingerprint !== undefined && inode?.record.persistence === 'TO_BE_PERSISTED')
       await this.#book(fileId, written, fingerprint)
-    else if (fingerprint !== undefined && inode === undefined) await changes.discard(written, fingerprint)
+    else if (fingerprint !== undefined && inode === undefined)
+      await changes.discard(written, fingerprint, fileId)
     uploads.arrived(written)
   }
 
@@ -301,7 +316,7 @@ export class Persistence implements Component {
       if (now?.path === written) await namespace.persisted(fileId, fingerprint)
       return now?.path
     })
-    if (where === undefined) await changes.discard(written, fingerprint)
+    if (where === undefined) await changes.discard(written, fingerprint, fileId)
     else if (where !== written) await changes.follow(fileId, written, fingerprint)
   }
 

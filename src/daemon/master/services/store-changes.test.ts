@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { makeWorld, ROOT, type World } from '../../../../test/support/namespace.ts'
-import { AlluxioError, Metrics, silentLog, systemRuntime } from '../../../core/index.ts'
+import { AlluxioError, type FileId, Metrics, silentLog, systemRuntime } from '../../../core/index.ts'
 import type { Change } from '../../../namespace/index.ts'
 import { MemoryStore, MemoryTree, type UfsCapabilities, type UnderStore } from '../../../ufs/index.ts'
 import { PathLocks } from './path-locks.ts'
 import { StoreChanges } from './store-changes.ts'
 import { StoreSteps } from './store-steps.ts'
+import { Uploads } from './uploads.ts'
 
 const runtime = systemRuntime
 type Fault = (operation: string, path: string) => 'before' | 'after' | undefined
@@ -69,6 +70,7 @@ function masterOn(world: World, store: Store) {
     namespace,
     steps,
     locks,
+    uploads: new Uploads({ runtime }),
     runtime,
     log: silentLog,
     metrics: new Metrics(),
@@ -281,6 +283,7 @@ describe('an object whose file moved while it was written', () => {
   test.each([false, true])('follows it and completes it there; moved before the crash: %s', async (moved) => {
     const { store, world, master } = await begin()
     const { inode } = await world.namespace.create(create, ROOT)
+    expect(world.namespace.intents.uploadOf(inode.record.id)?.path).toBe('/d/new')
     const fingerprint = await store.put('d/new')
     await world.namespace.rename({ src: '/d/new', dst: '/d/there' }, ROOT)
     const { id } = inode.record
@@ -306,8 +309,8 @@ describe('an object whose file moved while it was written', () => {
     const { store, master } = await begin()
     const fingerprint = await store.put('x/y/new')
     const { changes } = master()
-    await changes.discard('/d/a', 'another version')
-    await changes.discard('/x/y/new', fingerprint)
+    await changes.discard('/d/a', 'another version', 9 as FileId)
+    await changes.discard('/x/y/new', fingerprint, 9 as FileId)
     expect(await store.names()).toEqual(['d', 'd/a', 'd/b'])
   })
 })

@@ -19,10 +19,12 @@ import {
 import type { Caller, CompleteRequest, CreateOutcome, Intent, Namespace } from '../../../namespace/index.ts'
 import type { Hold, PathLocks } from './path-locks.ts'
 import type { StoreSteps } from './store-steps.ts'
+import { EXPECTED_MS, type Uploads } from './uploads.ts'
 
 export interface StoreChangesModules {
   readonly namespace: Namespace
   readonly steps: StoreSteps
+  readonly uploads: Uploads
   readonly locks: PathLocks
   readonly runtime: Runtime
   readonly log: Log
@@ -65,14 +67,18 @@ export class StoreChanges implements Component {
     metrics.observe(
       'alluxio_master_intents_open',
       'Changes of an under-store and the namespace under way or not settled',
-      () => [[{}, namespace.intents.all().length]],
+      () => [[{}, namespace.intents.all().filter(({ op }) => op !== 'upload').length]],
     )
   }
 
   /** Holds the paths of what an earlier life of the master left; it is settled while others are served. */
   start(): void {
-    const { namespace, log } = this.#modules
+    const { namespace, log, uploads } = this.#modules
     for (const intent of namespace.intents.all()) {
+      if (intent.op === 'upload') {
+        uploads.expect(intent.path)
+        if (!this.#isForsaken(intent)) continue
+      }
       this.#resumed.add()
       log.info('a change of an under-store was cut off, it is settled', { ...intent })
       void this.#resume(intent)
@@ -100,10 +106,13 @@ export class StoreChanges implements Component {
   }
 
   /** Removes the object of this version at a path, whose file has gone. Never throws. */
-  async discard(path: string, fingerprint: string): Promise<void> {
-    const { namespace, log } = this.#modules
+  async discard(path: string, fingerprint: string, fileId: FileId): Promise<void> {
+    const { intents } = this.#modules.namespace
+    const { log } = this.#modules
     try {
-      await this.run([path], () => namespace.intents.begin({ op: 'discard', path, fingerprint }))
+      await this.run([path], () =>
+        intents.begin({ op: 'discard', path, fingerprint }, intents.uploadOf(fileId)?.id),
+      )
     } catch (error) {
       log.warn('a leftover stays in the under-store', { path, error })
     }
@@ -123,7 +132,7 @@ export class StoreChanges implements Component {
     for (;;) {
       const path = namespace.inodeById(fileId)?.path
       if (path === undefined) {
-        await this.discard(written, fingerprint)
+        await this.discard(written, fingerprint, fileId)
         return undefined
       }
       if (namespace.resolve(path).mount.mountId !== namespace.resolve(written).mount.mountId)
@@ -143,6 +152,13 @@ export class StoreChanges implements Component {
       })
       if (stays) return outcome
     }
+  }
+
+  /** Whether nothing more is to come of an upload: its writer has given up, or its file is elsewhere and is written again there. */
+  #isForsaken({ fileId, path, length, startedMs }: Extract<Intent, { op: 'upload' }>): boolean {
+    const { namespace, runtime } = this.#modules
+    if (length === undefined) return runtime.now() - startedMs > EXPECTED_MS
+    return namespace.inodeById(fileId)?.path !== path
   }
 
   async #resume(intent: Intent): Promise<void> {

@@ -66,6 +66,8 @@ export class StoreSteps {
         return this.#delete(store, intent, fresh)
       case 'drop':
         return this.#drop(store, intent)
+      case 'upload':
+        return this.#upload(store, intent)
       case 'discard':
         return this.#discard(store, intent.path, intent.fingerprint).then(() => this.#settle(intent))
       case 'follow':
@@ -139,6 +141,14 @@ export class StoreSteps {
       }
     }
     return this.#settle(intent)
+  }
+
+  /** Nobody will tell of it: a file that is still there is written again. */
+  async #upload(store: UnderStore, intent: Of<'upload'>): Promise<undefined> {
+    const { namespace } = this.#modules
+    const { path, fileId, length } = intent
+    if (length === undefined || namespace.inodeById(fileId)?.path === path) return this.#settle(intent)
+    return this.#drop(store, { ...intent, op: 'drop', length })
   }
 
   /** Removes the object of this version, and directories that it alone kept. */

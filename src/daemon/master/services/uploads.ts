@@ -5,7 +5,7 @@
 import { isWithin, type Runtime } from '../../../core/index.ts'
 
 /** A writer that has not completed its file for so long is not expected to put its object any more. */
-const EXPECTED_MS = 10 * 60_000
+export const EXPECTED_MS = 10 * 60_000
 
 export class Uploads {
   readonly #runtime: Runtime
