@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Driver } from './driver.ts'
 import { freePorts } from './machine.ts'
-import { type ClusterOptions, type DriverOptions, definitions, Server, type Side } from './side.ts'
+import { type ClusterOptions, type DriverOptions, definitions, Server, Servers, type Side } from './side.ts'
 
 const HERE = import.meta.dirname
 const ALLUXIO = join(HERE, '../../bin/alluxio')
@@ -21,9 +21,10 @@ class Cluster implements Side {
   readonly #options: ClusterOptions
   readonly #home: string
   readonly #ports: readonly number[]
-  #master: Server | undefined
-  #worker: Server | undefined
-  #pids: number[] = []
+  readonly #servers = new Servers({
+    master: () => this.#daemon('master', this.#ports[0]!, this.#ports[4]!),
+    worker: () => this.#daemon('worker', this.#ports[2]!, this.#ports[5]!),
+  })
 
   constructor(options: ClusterOptions, ports: readonly number[]) {
     this.#options = options
@@ -32,10 +33,10 @@ class Cluster implements Side {
   }
 
   get pids(): readonly number[] {
-    return this.#pids
+    return this.#servers.pids
   }
   get masterPid(): number {
-    return this.#master!.pids[0]!
+    return this.#servers.masterPid
   }
   get metadata(): readonly string[] {
     return [join(this.#home, 'metastore')]
@@ -48,24 +49,11 @@ class Cluster implements Side {
       const env = this.#environment()
       execFileSync(ALLUXIO, ['format', ...this.#flags()], { env, stdio: ['ignore', 'ignore', 'inherit'] })
     }
-    this.#master = await this.#daemon('master', this.#ports[0]!, this.#ports[4]!)
-    await this.#startWorker()
+    await this.#servers.start()
   }
 
-  async restart(ready: () => Promise<unknown>): Promise<number> {
-    await this.#worker?.stop()
-    await this.#master?.stop()
-    const started = performance.now()
-    this.#master = await this.#daemon('master', this.#ports[0]!, this.#ports[4]!)
-    await ready()
-    const seconds = (performance.now() - started) / 1000
-    await this.#startWorker()
-    return seconds
-  }
-
-  async #startWorker(): Promise<void> {
-    this.#worker = await this.#daemon('worker', this.#ports[2]!, this.#ports[5]!)
-    this.#pids = [...this.#master!.pids, ...this.#worker.pids]
+  restart(ready: () => Promise<unknown>): Promise<number> {
+    return this.#servers.restart(ready)
   }
 
   /** BENCH_NODE_OPTIONS reaches the daemons only: --cpu-prof and the like. */
@@ -82,8 +70,7 @@ class Cluster implements Side {
   }
 
   async stop(): Promise<void> {
-    await this.#worker?.stop()
-    await this.#master?.stop()
+    await this.#servers.stop()
     rmSync(this.#options.tier, { recursive: true, force: true })
     if (!process.env.BENCH_NODE_OPTIONS) rmSync(this.#home, { recursive: true, force: true })
   }

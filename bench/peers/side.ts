@@ -86,6 +86,56 @@ export class Server {
   }
 }
 
+interface Starts {
+  readonly master: () => Promise<Server>
+  readonly worker: () => Promise<Server>
+}
+
+/** The servers of one side, by functions that start one each and resolve when it listens. */
+export class Servers {
+  readonly #start: Starts
+  #master: Server | undefined
+  #worker: Server | undefined
+  #pids: number[] = []
+
+  constructor(start: Starts) {
+    this.#start = start
+  }
+
+  get pids(): readonly number[] {
+    return this.#pids
+  }
+  get masterPid(): number {
+    return this.#master!.pids[0]!
+  }
+
+  async start(): Promise<void> {
+    this.#master = await this.#start.master()
+    await this.#startWorker()
+  }
+
+  /** Seconds from the master's new start until `ready` has passed on it. */
+  async restart(ready: () => Promise<unknown>): Promise<number> {
+    await this.stop()
+    const started = performance.now()
+    this.#master = await this.#start.master()
+    await ready()
+    const seconds = (performance.now() - started) / 1000
+    await this.#startWorker()
+    return seconds
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker?.stop()
+    await this.#master?.stop()
+  }
+
+  async #startWorker(): Promise<void> {
+    this.#worker = await this.#start.worker()
+    this.#pids = [...this.#master!.pids, ...this.#worker.pids]
+  }
+}
+
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Driver } from './driver.ts'
 import { freePorts } from './machine.ts'
-import { type ClusterOptions, type DriverOptions, definitions, Server, type Side } from './side.ts'
+import { type ClusterOptions, type DriverOptions, definitions, Server, Servers, type Side } from './side.ts'
 
 const VERSION = '2.9.6'
 const HERE = import.meta.dirname
@@ -47,9 +47,7 @@ class Upstream implements Side {
   readonly #options: ClusterOptions
   readonly #home: string
   readonly #ports: readonly number[]
-  #master: Server | undefined
-  #worker: Server | undefined
-  #pids: number[] = []
+  readonly #servers = new Servers({ master: () => this.#master(), worker: () => this.#worker() })
 
   constructor(options: ClusterOptions, ports: readonly number[]) {
     this.#options = options
@@ -58,10 +56,10 @@ class Upstream implements Side {
   }
 
   get pids(): readonly number[] {
-    return this.#pids
+    return this.#servers.pids
   }
   get masterPid(): number {
-    return this.#master!.pids[0]!
+    return this.#servers.masterPid
   }
   get metadata(): readonly string[] {
     return [join(this.#home, 'journal'), join(this.#home, 'metastore')]
@@ -69,19 +67,11 @@ class Upstream implements Side {
 
   async start(format: boolean): Promise<void> {
     if (format) this.#prepare()
-    await this.#startMaster()
-    await this.#startWorker()
+    await this.#servers.start()
   }
 
-  async restart(ready: () => Promise<unknown>): Promise<number> {
-    await this.#worker?.stop()
-    await this.#master?.stop()
-    const started = performance.now()
-    await this.#startMaster()
-    await ready()
-    const seconds = (performance.now() - started) / 1000
-    await this.#startWorker()
-    return seconds
+  restart(ready: () => Promise<unknown>): Promise<number> {
+    return this.#servers.restart(ready)
   }
 
   #prepare(): void {
@@ -93,28 +83,24 @@ class Upstream implements Side {
     this.#format('WORKER')
   }
 
-  async #startMaster(): Promise<void> {
+  #master(): Promise<Server> {
     const memory = ['-Xms256m', `-Xmx${this.#options.masterHeap}`, '-XX:MaxDirectMemorySize=2g']
-    this.#master = new Server(
-      this.#java(memory, 'alluxio.master.AlluxioMaster'),
-      join(this.#home, 'logs', 'master.out'),
-    )
-    await this.#master.listening(this.#ports[0]!)
+    return this.#server(memory, 'master', this.#ports[0]!)
   }
 
-  async #startWorker(): Promise<void> {
-    const memory = ['-Xmx1g', '-XX:MaxDirectMemorySize=4g']
-    this.#worker = new Server(
-      this.#java(memory, 'alluxio.worker.AlluxioWorker'),
-      join(this.#home, 'logs', 'worker.out'),
-    )
-    await this.#worker.listening(this.#ports[2]!)
-    this.#pids = [...this.#master!.pids, ...this.#worker.pids]
+  #worker(): Promise<Server> {
+    return this.#server(['-Xmx1g', '-XX:MaxDirectMemorySize=4g'], 'worker', this.#ports[2]!)
+  }
+
+  async #server(memory: readonly string[], name: 'master' | 'worker', port: number): Promise<Server> {
+    const main = name === 'master' ? 'alluxio.master.AlluxioMaster' : 'alluxio.worker.AlluxioWorker'
+    const server = new Server(this.#java(memory, main), join(this.#home, 'logs', `${name}.out`))
+    await server.listening(port)
+    return server
   }
 
   async stop(): Promise<void> {
-    await this.#worker?.stop()
-    await this.#master?.stop()
+    await this.#servers.stop()
     rmSync(this.#options.tier, { recursive: true, force: true })
     rmSync(this.#home, { recursive: true, force: true })
   }

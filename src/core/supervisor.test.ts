@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { silentLog } from './log.ts'
 import { systemRuntime } from './runtime.ts'
-import { type Component, Supervisor } from './supervisor.ts'
+import { type Component, recurring, Supervisor } from './supervisor.ts'
 
 const modules = { runtime: systemRuntime, log: silentLog }
 
@@ -57,4 +57,29 @@ describe('Supervisor', () => {
     await expect(supervisor.ended).rejects.toThrow('gone')
     expect(events).toEqual(['start b', 'stop a'])
   })
+})
+
+test('a recurring component runs again after a fault, never twice at once, and not after its stop', async () => {
+  let running = 0
+  let runs = 0
+  const enough = Promise.withResolvers<void>()
+  const component = recurring(
+    'beat',
+    1,
+    async () => {
+      expect(++running).toBe(1)
+      await new Promise((resolve) => setTimeout(resolve, 3))
+      running--
+      if (++runs === 3) enough.resolve()
+      throw new TypeError('again and again')
+    },
+    modules,
+  )
+  const supervisor = new Supervisor([component], modules)
+  await supervisor.start()
+  await enough.promise
+  await supervisor.stop()
+  const ran = runs
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(runs).toBeLessThanOrEqual(ran + 1)
 })
