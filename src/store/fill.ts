@@ -32,6 +32,9 @@ export class Run {
   readonly count: number
   readonly controller = new AbortController()
   holders = 0
+  /** Extents that have come. */
+  arrived = 0
+  failed = false
   done = false
 
   constructor(first: number, count: number) {
@@ -42,6 +45,8 @@ export class Run {
 
 interface Pending {
   readonly run: Run
+  /** It has come and is being written. */
+  arrived: boolean
   readonly promise: Promise<Buffer>
   resolve(pages: Buffer): void
   reject(error: unknown): void
@@ -113,7 +118,7 @@ export class Fill {
     for (let i = first; i < first + count; i++) {
       const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
       promise.catch(() => {})
-      this.#pending.set(i, { run, promise, resolve, reject })
+      this.#pending.set(i, { run, arrived: false, promise, resolve, reject })
     }
     this.#runs++
     this.#fetch(run, source)
@@ -142,7 +147,7 @@ export class Fill {
   /** Lets go of a run that is of no use if nobody else waits for it. */
   release(run: Run): void {
     this.leave(run)
-    if (run.holders > 0 || run.done) return
+    if (run.holders > 0 || run.done || run.arrived === run.count) return
     const cancelled = new AlluxioError('CANCELLED', 'nobody waits for these bytes any more')
     // At once, so that a reader who comes now starts afresh instead of sharing the cancellation.
     this.#fail(run, cancelled)
@@ -165,9 +170,10 @@ export class Fill {
   }
 
   #fail(run: Run, error: unknown): void {
+    run.failed = true
     for (let i = run.first; i < run.first + run.count; i++) {
       const pending = this.#pending.get(i)
-      if (pending?.run !== run) continue
+      if (pending?.run !== run || pending.arrived) continue
       this.#pending.delete(i)
       pending.reject(error)
     }
@@ -179,37 +185,32 @@ export class Fill {
     const length = Math.min(run.count * this.extentBytes, this.length - offset)
     this.#metrics.fetches.add()
     let extent = run.first
-    let filled = 0
-    let pages = this.#pages(extent)
+    let pages = new ExtentPages(this.extentLength(extent))
     for await (const chunk of source.fetch(offset, length, run.controller.signal)) {
       this.#metrics.fetchedBytes.add(chunk.length)
       let at = 0
       while (at < chunk.length) {
         if (extent === end) throw wrongLength(length + 1, length)
-        const n = Math.min(chunk.length - at, this.extentLength(extent) - filled)
-        pages.set(at === 0 && n === chunk.length ? chunk : chunk.subarray(at, at + n), filled)
-        filled += n
-        at += n
-        if (filled < this.extentLength(extent)) continue
-        await this.#complete(run, extent, pages)
-        filled = 0
-        if (++extent < end) pages = this.#pages(extent)
+        at = pages.add(chunk, at)
+        if (!pages.whole) continue
+        await this.#complete(run, extent, pages.bytes)
+        if (++extent < end) pages = new ExtentPages(this.extentLength(extent))
       }
     }
-    if (extent < end) throw wrongLength(extent * this.extentBytes + filled - offset, length)
-  }
-
-  #pages(extent: number): Buffer {
-    const bytes = this.extentLength(extent)
-    const pages = Buffer.allocUnsafeSlow(Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES)
-    return pages.fill(0, bytes)
+    if (extent < end) throw wrongLength(extent * this.extentBytes + pages.filled - offset, length)
   }
 
   async #complete(run: Run, extent: number, pages: Buffer): Promise<void> {
-    const pending = this.#pending.get(extent)
-    pending?.resolve(pages)
+    const found = this.#pending.get(extent)
+    const pending = found?.run === run ? found : undefined
+    run.arrived++
+    if (pending !== undefined) {
+      pending.arrived = true
+      pending.resolve(pages)
+    }
     const kept = await this.sink.write(extent, pages)
-    if (kept && pending?.run === run && this.#pending.get(extent) === pending) this.#pending.delete(extent)
+    if ((kept || run.failed) && pending !== undefined && this.#pending.get(extent) === pending)
+      this.#pending.delete(extent)
   }
 
   /**
@@ -232,6 +233,60 @@ export class Fill {
     }
     if (!this.sink.has(extent)) return undefined
     return this.sink.read(at, stop - at)
+  }
+}
+
+/**
+ * The pages of one extent as they come. A source that reads into memory with room for the whole extent, and goes on there,
+ * has nothing copied: its memory becomes the pages.
+ */
+class ExtentPages {
+  readonly #length: number
+  filled = 0
+  #pages: Buffer | undefined
+  #own = false
+
+  constructor(length: number) {
+    this.#length = length
+  }
+
+  get whole(): boolean {
+    return this.filled === this.#length
+  }
+
+  /** Filled up with zeros to whole pages; of a whole extent. */
+  get bytes(): Buffer {
+    return this.#pages!
+  }
+
+  /** Takes what belongs here of a chunk from `at` on. @returns where the rest begins */
+  add(chunk: Uint8Array, at: number): number {
+    const n = Math.min(chunk.length - at, this.#length - this.filled)
+    if (!this.#fits(chunk, at)) {
+      if (!this.#own) this.#copyOut()
+      this.#pages!.set(at === 0 && n === chunk.length ? chunk : chunk.subarray(at, at + n), this.filled)
+    }
+    this.filled += n
+    return at + n
+  }
+
+  /** Whether the chunk stands where these pages go on, in memory that is not ours and only read. */
+  #fits({ buffer, byteOffset }: Uint8Array, at: number): boolean {
+    const start = byteOffset + at
+    if (this.#pages === undefined) {
+      if (this.#length % PAGE_BYTES !== 0 || start + this.#length > buffer.byteLength) return false
+      this.#pages = Buffer.from(buffer as ArrayBuffer, start, this.#length)
+      return true
+    }
+    return !this.#own && this.#pages.buffer === buffer && this.#pages.byteOffset + this.filled === start
+  }
+
+  #copyOut(): void {
+    const own = Buffer.allocUnsafeSlow(Math.ceil(this.#length / PAGE_BYTES) * PAGE_BYTES)
+    own.fill(0, this.#length)
+    if (this.#pages !== undefined) own.set(this.#pages.subarray(0, this.filled))
+    this.#pages = own
+    this.#own = true
   }
 }
 

@@ -105,7 +105,7 @@ export interface UnderStore {
   /** Scheme of its URIs, such as `s3`. */
   readonly scheme: string
   readonly capabilities: UfsCapabilities
-  /** A range as chunks in order. */
+  /** A range as chunks in order. Each is the reader's: its memory, as far as it was handed out, never changes again. */
   open(path: string, options: UfsReadOptions): AsyncIterable<Uint8Array>
   create(path: string, options?: UfsCreateOptions): Promise<UfsWriter>
   status(path: string, signal?: AbortSignal): Promise<UfsStatus>
