@@ -95,6 +95,22 @@ describe('containment', () => {
     expect(await read('file')).toBe('content')
   })
 
+  test('a file that is synced while it is written is whole', async () => {
+    const synced = new LocalStore({ root, sync: true }, { runtime: systemRuntime, log: silentLog })
+    const writer = await synced.create('large')
+    const chunk = Buffer.from(Array.from({ length: 2 ** 20 + 1 }, (_, i) => (i * 7) & 255))
+    for (let i = 0; i < 70; i++) await writer.write(chunk)
+    expect((await writer.close()).length).toBe(70 * chunk.length)
+    let at = 0
+    for await (const part of synced.open('large', { offset: 0, length: 1e9 })) {
+      const expected = chunk[(at + part.length - 1) % chunk.length]
+      at += part.length
+      expect(part[part.length - 1]).toBe(expected)
+    }
+    expect(at).toBe(70 * chunk.length)
+    expect(await readdir(root)).toEqual(['large'])
+  })
+
   test('a pipe or socket is neither read nor listed', async () => {
     const { execFileSync } = await import('node:child_process')
     execFileSync('mkfifo', [join(root, 'pipe')])

@@ -10,6 +10,8 @@ import type { UfsCreateOptions, UfsStatus, UfsWriter } from '../store.ts'
 const GATHER_BYTES = 2 ** 20
 /** Most chunks of one gathered write: what every system takes (IOV_MAX). */
 const GATHER_CHUNKS = 1024
+/** Bytes after whose write the disk is made to take them, while more come: the sync at the end then waits for little. */
+const SYNC_BYTES = 32 * 2 ** 20
 /** Bytes taken from the caller and not yet written. */
 const IN_FLIGHT_BYTES = 8 * 2 ** 20
 
@@ -50,6 +52,9 @@ export class LocalWriter implements UfsWriter {
   #gatheredBytes = 0
   #position = 0
   #pendingBytes = 0
+  /** Bytes written since the latest sync began. */
+  #unsyncedBytes = 0
+  #syncing: Promise<void> | undefined
   #tail: Promise<void> = Promise.resolve()
   #error: unknown
   #state: 'open' | 'closed' = 'open'
@@ -96,6 +101,7 @@ export class LocalWriter implements UfsWriter {
     try {
       this.#flush()
       await this.#tail
+      await this.#syncing
       if (this.#error !== undefined) throw this.#error
       await this.#modules.dress(this.#file)
       if (this.#options.sync) await this.#file.datasync()
@@ -135,12 +141,28 @@ export class LocalWriter implements UfsWriter {
       if (this.#error === undefined) {
         try {
           await writeAll(this.#file, chunks, bytes, position)
+          this.#syncEarly(bytes)
         } catch (error) {
           this.#error = error
         }
       }
       this.#pendingBytes -= bytes
     })
+  }
+
+  #syncEarly(bytes: number): void {
+    this.#unsyncedBytes += bytes
+    if (!this.#options.sync || this.#unsyncedBytes < SYNC_BYTES || this.#syncing !== undefined) return
+    this.#unsyncedBytes = 0
+    this.#syncing = this.#file
+      .datasync()
+      .catch((error: unknown) => {
+        // The system tells of a lost page once: the sync at the end would not know of it.
+        this.#error ??= error
+      })
+      .finally(() => {
+        this.#syncing = undefined
+      })
   }
 
   async #publish(): Promise<void> {
@@ -169,6 +191,7 @@ export class LocalWriter implements UfsWriter {
   async #discard(): Promise<void> {
     this.#gathered = []
     await this.#tail
+    await this.#syncing
     await this.#file.close().catch(() => {})
     await unlink(this.#temporary).catch(() => {})
   }
