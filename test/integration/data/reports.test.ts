@@ -22,13 +22,16 @@ describe('reports of blocks', () => {
     cluster = await DataCluster.start({ properties: SELDOM })
     const fs = await cluster.connect()
     await mkdir(cluster.ufs, { recursive: true })
-    for (let i = 0; i < 5; i++) {
+    const times: number[] = []
+    for (let i = 0; i < 9; i++) {
       await put(join(cluster.ufs, `f${i}`), patternBytes(i, MIB))
       await readFile(fs, `/f${i}`, { readType: 'CACHE' })
       const begun = performance.now()
       await eventually(async () => (await placesOf(fs, `/f${i}`)).length === 1, 'block known')
-      expect(performance.now() - begun).toBeLessThan(200)
+      times.push(performance.now() - begun)
     }
+    // The median: a machine busy with other things may be late at times.
+    expect(times.sort((a, b) => a - b)[4]).toBeLessThan(200)
   })
 
   it('tells of a thousand blocks in a few heartbeats', async () => {
