@@ -12,6 +12,8 @@ import { type Master, startMaster } from '../../../src/daemon/master/index.ts'
 import { startWorker, type Worker } from '../../../src/daemon/worker/index.ts'
 import { ZeroMqTransport } from '../../../src/rpc/index.ts'
 
+export { patternBytes } from '../../support/cluster.ts'
+
 type Properties = Readonly<Record<string, string>>
 
 export interface ClusterOptions {
@@ -186,19 +188,6 @@ function modules(logged: { readonly message: string }[]) {
 function loud(): typeof silentLog {
   const write = (message: string, fields?: object) => console.error(message, fields ?? '')
   return { debug: write, info: write, warn: write, error: write, child: loud }
-}
-
-/** Bytes that differ for each seed and offset. */
-export function patternBytes(seed: number, length: number): Buffer {
-  const words = new Uint32Array(Math.ceil(length / 4))
-  let x = Math.imul(seed + 1, 2654435761) >>> 0 || 1
-  for (let i = 0; i < words.length; i++) {
-    x ^= x << 13
-    x ^= x >>> 17
-    x ^= x << 5
-    words[i] = x
-  }
-  return Buffer.from(words.buffer, 0, length)
 }
 
 export async function writeFile(
