@@ -292,7 +292,11 @@ async function map(o: Order): Promise<Result> {
         window.set(bytes.subarray(at, at + window.length))
     else {
       const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
-      for (let i = 0; i < words.length; i += 16) sum = (sum + words[i]!) | 0
+      // Four lines a turn: with one, the loop itself is the limit (14 GB/s over any memory, against 30).
+      const turns = words.length - (words.length % 64)
+      for (let i = 0; i < turns; i += 64)
+        sum = (sum + words[i]! + words[i + 16]! + words[i + 32]! + words[i + 48]!) | 0
+      for (let i = turns; i < words.length; i += 16) sum = (sum + words[i]!) | 0
     }
     n += bytes.length
   }
