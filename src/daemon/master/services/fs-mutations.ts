@@ -320,7 +320,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
 
   readonly mount: Fs['mount'] = async (request, call) => {
     const path = canonicalPath(request.path)
-    const { namespace, stores } = this.#modules
+    const { namespace, stores, locks } = this.#modules
     await this.#lookUp(path)
     // An id that no mount has: the store is opened once to see that it answers, under the mount's own id later.
     const probe = { mountId: -1, uri: request.uri, options: request.options }
@@ -338,13 +338,16 @@ export class FsMutations implements Pick<Fs, Mutations> {
     } finally {
       await stores.forget(-1)
     }
-    return namespace.addMount({ ...request, path }, this.#caller(call))
+    return locks.exclusive([path], () => namespace.addMount({ ...request, path }, this.#caller(call)))
   }
 
   readonly unmount: Fs['unmount'] = async ({ path: given, commandId }, call) => {
     const path = canonicalPath(given)
-    const mount = await this.#modules.namespace.removeMount({ path, commandId }, this.#caller(call))
-    await this.#modules.stores.forget(mount.mountId)
+    const { namespace, locks, stores } = this.#modules
+    // What waits for a store that never comes back ends with its mount.
+    await locks.blocking(path)?.catch(() => {})
+    const mount = await namespace.removeMount({ path, commandId }, this.#caller(call))
+    await stores.forget(mount.mountId)
     return this.#freed()
   }
 

@@ -175,8 +175,8 @@ describe('a change of store and namespace', () => {
     })
     expect(await locks.exclusive(['/elsewhere'], async () => 'ran')).toBe('ran')
     store.fault = () => undefined
-    await until(() => namespace.intents.all().length === 0)
-    expect(await locks.exclusive(['/d'], async () => 'ran')).toBe('ran')
+    await until(() => locks.blocking('/d') === undefined)
+    expect(namespace.intents.all()).toEqual([])
     expect(await store.names()).toEqual(['d', 'd/b', 'd/z'])
   })
 })
@@ -209,6 +209,23 @@ describe('an intent that a master left', () => {
     store.fault = () => undefined
     await until(() => namespace.intents.all().length === 0)
     expect(await store.names()).toEqual(['d', 'd/b', 'd/z'])
+  })
+
+  test('of a store that never comes back goes with its mount', async () => {
+    const { store, world, master } = await begin()
+    await world.namespace.addMount(
+      { path: '/m', uri: 'file:///gone', readOnly: false, shared: false, options: {} },
+      ROOT,
+    )
+    await world.namespace.intents.begin({ op: 'delete', path: '/m/x', directory: false, recursive: false })
+    await world.crash()
+    store.fault = () => 'before'
+    const { changes, namespace, locks } = master()
+    changes.start()
+    await expect(locks.blocking('/m')).rejects.toMatchObject({ reason: 'UNSETTLED' })
+    await namespace.removeMount({ path: '/m' }, ROOT)
+    await until(() => locks.blocking('/m') === undefined)
+    expect(namespace.intents.all()).toEqual([])
   })
 
   test('whose command nobody can repeat any more is not begun', async () => {
