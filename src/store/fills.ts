@@ -27,6 +27,8 @@ interface FillsModules {
 const MOST_STREAMS = 4
 /** Partial blocks that are kept open when nothing is being fetched into them. */
 const MOST_OPEN = 256
+/** What the side file of a partial block grows by at most with one extent. */
+const SIDE_BYTES = 8192
 /** Bytes that may wait for slow disks. */
 const MOST_LAG_BYTES = 128 * 1024 * 1024
 
@@ -246,8 +248,9 @@ export class Fills {
     let reservation: Reservation | undefined
     try {
       const wish = { folder: entry.folder }
-      reservation =
-        space.tryReserve(pages.length, wish) ?? (await space.reserveIfPossible(pages.length, wish))
+      // The last extent also brings what is neither page nor hole: head, checksums and footer.
+      const bytes = pages.length + allocated(blockFileBytes(entry.length) - entry.length) + SIDE_BYTES
+      reservation = space.tryReserve(bytes, wish) ?? (await space.reserveIfPossible(bytes, wish))
       if (reservation === undefined || !catalog.has(entry)) return false
       await partial.writeExtent(extent, pages)
       reservation.release()
