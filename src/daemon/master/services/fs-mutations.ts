@@ -83,11 +83,16 @@ export class FsMutations implements Pick<Fs, Mutations> {
     }
     const caller = this.#caller(call)
     return this.#ready([path], async () => {
-      const leaving = request.overwrite
-        ? this.#leaving(path, async () => this.create(request, call))
-        : undefined
-      if (leaving !== undefined) return leaving
-      const { inode, entry, replaced } = await this.#create(asked, caller)
+      const existing = request.overwrite ? this.#modules.namespace.inode(path) : undefined
+      const leaving = this.#leaving(existing)
+      if (leaving !== undefined) {
+        await leaving
+        return this.create(request, call)
+      }
+      const { inode, entry, replaced } =
+        existing?.record.persistence === 'PERSISTED'
+          ? await this.#overwrite(asked, caller)
+          : await this.#modules.namespace.create(asked, caller)
       if (asked.persistAsync) this.#modules.persistence.kick()
       if (isThrough(request.writeType) && request.complete !== true) this.#modules.uploads.expect(path)
       if (replaced !== undefined) this.#modules.freer.kick()
@@ -96,10 +101,9 @@ export class FsMutations implements Pick<Fs, Mutations> {
   }
 
   /** The object of a file that is overwritten goes before the new one's can come. */
-  async #create(asked: CreateRequest, caller: Caller): Promise<CreateOutcome> {
+  async #overwrite(asked: CreateRequest, caller: Caller): Promise<CreateOutcome> {
     const { namespace, changes } = this.#modules
     const { path } = asked
-    if (!asked.overwrite || !this.#isPersisted(path)) return namespace.create(asked, caller)
     let outcome: CreateOutcome | undefined
     await changes.run([path], async () => {
       outcome = await namespace.create(asked, caller)
@@ -108,14 +112,9 @@ export class FsMutations implements Pick<Fs, Mutations> {
     return outcome!
   }
 
-  #isPersisted(path: string): boolean {
-    return this.#modules.namespace.inode(path)?.record.persistence === 'PERSISTED'
-  }
-
-  /** Runs `again` when what an unfinished persist may have left at the path has gone; undefined if there is nothing of the kind. */
-  #leaving<R>(path: string, again: () => Promise<R>): Promise<R> | undefined {
-    const inode = this.#modules.namespace.inode(path)
-    return inode === undefined ? undefined : this.#modules.persistence.leave(inode)?.then(again)
+  /** Resolves when what an unfinished persist may have left there has gone: look again. Undefined if there is nothing of the kind. */
+  #leaving(inode: Inode | undefined): Promise<unknown> | undefined {
+    return inode === undefined ? undefined : this.#modules.persistence.leave(inode)
   }
 
   readonly complete: Fs['complete'] = (request, call) => {
@@ -198,9 +197,13 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const asked = { src, dst, commandId: request.commandId }
     const caller = this.#caller(call)
     return this.#onKnown(src, [src, dst], async () => {
-      const leaving = this.#leaving(src, async () => this.rename(request, call))
-      if (leaving !== undefined) return leaving
-      if (this.#isPersisted(src))
+      const inode = this.#modules.namespace.inode(src)
+      const leaving = this.#leaving(inode)
+      if (leaving !== undefined) {
+        await leaving
+        return this.rename(request, call)
+      }
+      if (inode?.record.persistence === 'PERSISTED')
         await this.#renamePersisted(asked, caller).catch((error: unknown) => this.#inTheWay(dst, error))
       else await this.#modules.namespace.rename(asked, caller)
       return {}
@@ -239,9 +242,14 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const asked = { path, commandId: request.commandId, recursive: request.recursive }
     const caller = this.#caller(call)
     return this.#onKnown(path, [path], async () => {
-      const leaving = this.#leaving(path, async () => this.delete(request, call))
-      if (leaving !== undefined) return leaving
-      if (this.#isPersisted(path) && !request.alluxioOnly) await this.remove(asked, caller, request.unchecked)
+      const inode = this.#modules.namespace.inode(path)
+      const leaving = this.#leaving(inode)
+      if (leaving !== undefined) {
+        await leaving
+        return this.delete(request, call)
+      }
+      if (inode?.record.persistence === 'PERSISTED' && !request.alluxioOnly)
+        await this.remove(asked, caller, request.unchecked)
       else await this.#modules.namespace.delete(asked, caller)
       return this.#freed()
     })
