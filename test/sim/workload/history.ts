@@ -41,7 +41,12 @@ export type Told =
       readonly code: ErrorCode
       readonly message: string
     }
-  | { readonly kind: 'error'; readonly code: ErrorCode; readonly message: string }
+  | {
+      readonly kind: 'error'
+      readonly code: ErrorCode
+      readonly reason?: string | undefined
+      readonly message: string
+    }
 
 export interface Operation {
   readonly id: number
@@ -98,7 +103,7 @@ export class History {
   returned(operation: Operation, told: Told): void {
     operation.told = told
     operation.returnedMs = this.#nowMs()
-    if (told.kind !== 'error' || (CERTAIN.has(told.code) && !mayLeaveObject(operation.ask)))
+    if (told.kind !== 'error' || (isCertain(told) && !mayLeaveObject(operation.ask)))
       operation.returnedAt = this.#stamp++
   }
 
@@ -117,6 +122,11 @@ export class History {
   }
 }
 
+/** A command that went twice, and whose work somebody took away in between, is told so: it was done. */
+function isCertain({ code, reason }: Extract<Told, { kind: 'error' }>): boolean {
+  return CERTAIN.has(code) && reason !== 'DELETED_SINCE'
+}
+
 /** A refused write through the cache may have left its object in the under-store for a while, where it can be found. */
 function mayLeaveObject(ask: Ask): boolean {
   return ask.kind === 'complete' && ask.through
@@ -127,6 +137,7 @@ export function toldError(error: unknown): Extract<Told, { kind: 'error' }> {
   return {
     kind: 'error',
     code: errorCode(error),
+    reason: isAlluxioError(error) ? error.reason : undefined,
     message: isAlluxioError(error) ? message : `foreign: ${message}`,
   }
 }
