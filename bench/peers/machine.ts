@@ -1,8 +1,9 @@
 /** CPU accounting that noisy neighbours cannot spoil: ticks of named processes against those of the whole machine. */
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readdirSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { cpus, release, totalmem } from 'node:os'
+import { join } from 'node:path'
 
 /** Seconds in one tick of /proc (USER_HZ is 100 on Linux). */
 const TICK_SECONDS = 0.01
@@ -68,6 +69,25 @@ export function processTree(root: number): number[] {
 export function memoryBytes(pid: number, field: string): number {
   const match = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
   return match ? Number(match[1]) * 1024 : 0
+}
+
+/**
+ * Touches so much memory through a file in `folder` and gives it back. A virtual machine returns free memory to its host within
+ * seconds, and the first touch afterwards costs up to 2 CPU s a GB: without this the side that goes second finds pages
+ * that the first one paid for.
+ */
+export function warmMemory(folder: string, bytes: number): void {
+  const path = join(folder, `warm-${process.pid}`)
+  const chunk = Buffer.alloc(2 ** 20, 1)
+  const fd = openSync(path, 'w+')
+  try {
+    ftruncateSync(fd, bytes)
+    for (let at = 0; at < bytes; at += chunk.length)
+      writeSync(fd, chunk, 0, Math.min(chunk.length, bytes - at), at)
+  } finally {
+    closeSync(fd)
+    unlinkSync(path)
+  }
 }
 
 export function loadAverage(): number {
