@@ -33,7 +33,8 @@ export interface Medium {
 }
 
 const GB = 1e9
-const SHM = '/dev/shm'
+/** Where the tiers are unless a section says otherwise. */
+export const SHM = '/dev/shm'
 
 export class Bench {
   readonly options: BenchOptions
