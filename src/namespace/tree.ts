@@ -205,7 +205,7 @@ export class Tree {
     directory.seenBatch = this.store.openBatch
     this.#held.add(directory)
     const { key } = directory
-    this.putInode(parent.id, key, record)
+    this.putInode(parent.id, key, directory.record)
     this.put('edge', idKey(id), key)
     return directory
   }
@@ -213,9 +213,9 @@ export class Tree {
   /** A directory's record with other attributes. */
   setRecord(directory: Directory, record: Buffer): void {
     const searchable = (record.readUInt16LE(4) & 0o111) === (directory.mode & 0o111)
-    directory.replaceRecord(record, this.store.openBatch)
+    directory.replaceRecord(owned(record), this.store.openBatch)
     this.#held.add(directory)
-    this.putInode(directory.parent?.id ?? 0, directory.key, record)
+    this.putInode(directory.parent?.id ?? 0, directory.key, directory.record)
     if (!searchable) {
       directory.open = isOpen(directory)
       this.#forget = true
@@ -225,7 +225,7 @@ export class Tree {
   /** Children came or went: their number and the time of the change. */
   touch(directory: Directory, children: number, nowMs: number): void {
     if (directory.recordBatch !== this.store.openBatch) {
-      directory.record = Buffer.from(directory.record)
+      directory.record = owned(directory.record)
       directory.recordBatch = this.store.openBatch
       this.#held.add(directory)
       this.put('inode', directory.key, directory.record)
@@ -241,7 +241,7 @@ export class Tree {
     const batch = this.store.openBatch
     for (let d: Directory | undefined = directory; d !== undefined && d !== until; d = d.parent) {
       if (d.countersBatch !== batch) {
-        d.counters = Buffer.from(d.counters)
+        d.counters = owned(d.counters)
         d.countersBatch = batch
         this.#held.add(d)
         this.put('counter', idKey(d.id), d.counters)
@@ -260,7 +260,7 @@ export class Tree {
     directory.parent = parent
     directory.name = name
     directory.seenBatch = this.store.openBatch
-    this.setRecord(directory, Buffer.from(directory.record))
+    this.setRecord(directory, directory.record)
     this.put('edge', idKey(directory.id), directory.key)
     directory.open = isOpen(directory)
     this.#paths.delete(path)
@@ -326,7 +326,7 @@ export class Tree {
       id,
       parent,
       name,
-      record,
+      owned(record),
       counters ?? this.#counters(id),
       parent.seenBatch,
     )
@@ -355,8 +355,16 @@ export class Tree {
   }
 
   #counters(id: FileId): Buffer {
-    return this.store.get('counter', idKey(id)) ?? NO_COUNTERS
+    const counters = this.store.get('counter', idKey(id))
+    return counters === undefined ? NO_COUNTERS : owned(counters)
   }
+}
+
+/** A copy with memory of its own: what a directory keeps for long must not hold a whole slab of Buffer's pool. */
+function owned(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
 }
 
 export function notFound(path: string): AlluxioError {
