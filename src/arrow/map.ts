@@ -8,11 +8,18 @@ import { AlluxioError } from '../core/index.ts'
 
 const PROT_READ = 1
 const MAP_SHARED = 1
+/** The last mapping of a removed file takes its pages along, 0.2 s a GiB: above this size the thread pool does that. */
+const POOLED_BYTES = 2 ** 20
+/** Of the pool's four threads. */
+const MOST_UNMAPPING = 2
 
 interface Libc {
   readonly koffi: typeof Koffi
   mmap(address: null, length: number, protection: number, flags: number, fd: number, offset: number): unknown
-  munmap(address: unknown, length: number): number
+  readonly munmap: {
+    (address: unknown, length: number): number
+    async(address: unknown, length: number, done: () => void): void
+  }
 }
 
 let libc: Libc | undefined
@@ -31,10 +38,31 @@ function load(): Libc {
   return libc
 }
 
+interface Mapping {
+  readonly address: unknown
+  readonly length: number
+}
+
 /** One mapping is one ArrayBuffer; every view of it keeps it alive. */
-const mappings = new FinalizationRegistry<{ address: unknown; length: number }>(({ address, length }) => {
-  load().munmap(address, length)
+const mappings = new FinalizationRegistry<Mapping>((mapping) => {
+  if (mapping.length < POOLED_BYTES) load().munmap(mapping.address, mapping.length)
+  else {
+    dropped.push(mapping)
+    if (unmapping < MOST_UNMAPPING) unmapNext()
+  }
 })
+const dropped: Mapping[] = []
+let unmapping = 0
+
+function unmapNext(): void {
+  const mapping = dropped.pop()
+  if (mapping === undefined) return
+  unmapping++
+  load().munmap.async(mapping.address, mapping.length, () => {
+    unmapping--
+    unmapNext()
+  })
+}
 
 /** The first `length` bytes of an open file. @throws RESOURCE_EXHAUSTED when the kernel refuses */
 export function mapFile(fd: number, length: number, path: string): Uint8Array {
