@@ -6,6 +6,7 @@ import {
   AlluxioError,
   blockCount,
   canonicalPath,
+  type FileId,
   isAlluxioError,
   type Log,
   type TtlAction,
@@ -255,9 +256,9 @@ export class FsMutations implements Pick<Fs, Mutations> {
     })
   }
 
-  /** Deletes a persisted path from its under-store and the namespace. */
+  /** Deletes a persisted path from its under-store and the namespace; with `only`, if it is still this inode when its turn comes. */
   async remove(
-    asked: { path: string; recursive: boolean; commandId?: Uint8Array },
+    asked: { path: string; recursive: boolean; commandId?: Uint8Array; only?: FileId },
     caller: Caller,
     unchecked = false,
   ): Promise<void> {
@@ -266,11 +267,15 @@ export class FsMutations implements Pick<Fs, Mutations> {
     if (!unchecked && !recursive) await loader.children(path, false)
     let begun = false
     const begin = async () => {
-      if (namespace.isRepeat(commandId)) {
+      const repeat = namespace.isRepeat(commandId)
+      if (!repeat && asked.only !== undefined && namespace.inode(path)?.record.id !== asked.only)
+        return undefined
+      const record = repeat ? undefined : namespace.checkDelete(asked, caller).record
+      if (record?.persistence !== 'PERSISTED') {
         await namespace.delete(asked, caller)
         return undefined
       }
-      const { directory } = namespace.checkDelete(asked, caller).record
+      const { directory } = record
       begun = true
       return namespace.intents.begin({ op: 'delete', path, directory, recursive, ...commandOf(commandId) })
     }

@@ -78,11 +78,11 @@ export class Ttl implements Component {
     const { path, record } = inode
     if (action === 'DELETE') {
       if (record.persistence === 'PERSISTED') {
-        await mutations.remove({ path, recursive: true }, superuser)
+        await mutations.remove({ path, recursive: true, only: record.id }, superuser)
         return
       }
       await persistence.leave(inode)
-      await namespace.evict(path)
+      if (namespace.inode(path)?.record.id === record.id) await namespace.evict(path)
       return
     }
     if (action === 'DELETE_ALLUXIO') {
