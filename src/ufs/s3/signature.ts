@@ -1,5 +1,5 @@
 /** AWS Signature Version 4 of requests without a body. */
-import { createHmac, hash } from 'node:crypto'
+import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto'
 
 export interface Credentials {
   readonly accessKeyId: string
@@ -21,8 +21,8 @@ const SERVICE = 's3'
 
 export class Signer {
   readonly #region: string
-  /** The key of a day costs four hashes; it serves all requests of that day. */
-  #key: Buffer | undefined
+  /** The key of a day costs four hashes and serves all requests of that day; as a KeyObject it is not imported for each (8 us). */
+  #key: KeyObject | undefined
   #keyOf = ''
   #second = -1
   #time = ''
@@ -66,13 +66,13 @@ export class Signer {
     return this.#time
   }
 
-  #keyFor(day: string, secret: string): Buffer {
+  #keyFor(day: string, secret: string): KeyObject {
     const of = `${day} ${secret}`
     if (this.#key === undefined || this.#keyOf !== of) {
       let key: Buffer | string = `AWS4${secret}`
       for (const part of [day, this.#region, SERVICE, 'aws4_request'])
         key = createHmac('sha256', key).update(part).digest()
-      this.#key = key as Buffer
+      this.#key = createSecretKey(key as Buffer)
       this.#keyOf = of
     }
     return this.#key
