@@ -126,8 +126,9 @@ export class Intents {
   }
 
   /** Stages the end of a file's upload with the change that books it. */
-  arrived(file: FileId): void {
+  arrived<T>(file: FileId, outcome: T): T {
     this.end(this.#uploads.get(file)?.id)
+    return outcome
   }
 
   /** Stages with a create the end of the object whose file it has overwritten, and the upload of its own. */

@@ -371,11 +371,7 @@ export class Namespace {
     return this.#mutate(
       'complete',
       request,
-      () => {
-        const outcome = complete(this.#engine, request, caller)
-        this.intents.arrived(request.fileId)
-        return outcome
-      },
+      () => this.intents.arrived(request.fileId, complete(this.#engine, request, caller)),
       (outcome) => outcome.inode.record.id,
       (id) => foundAgain(this.#engine, request.path, id as FileId),
     )
@@ -479,14 +475,8 @@ export class Namespace {
 
   /** The file's bytes are in the under-store: leaves the queue; unpersisted ancestors are persisted with it. False if it is gone. */
   persisted(fileId: FileId, fingerprint: string, settles?: IntentId): Promise<boolean> {
-    return this.#change(
-      'persisted',
-      () => {
-        this.intents.arrived(fileId)
-        return persisted(this.#engine, fileId, fingerprint)
-      },
-      settles,
-    )
+    const book = () => this.intents.arrived(fileId, persisted(this.#engine, fileId, fingerprint))
+    return this.#change('persisted', book, settles)
   }
 
   /** Its only copies are gone. */
