@@ -32,7 +32,7 @@ const doors = {
   'apache-arrow': '^src/arrow/',
   '@aws-sdk': '^src/ufs/s3/',
   lmdb: '^src/metastore/',
-  koffi: '^src/arrow/',
+  koffi: '^src/(arrow/|commands/pipe.ts)',
   '@oclif/core': '^src/commands/',
   esbuild: '^bin/',
 }

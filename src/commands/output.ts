@@ -1,6 +1,7 @@
 /** Writes a command's result to standard output: text, one JSON document, or JSON lines. Never talk, never errors. */
 import { writeSync } from 'node:fs'
 import { AlluxioError } from '../core/index.ts'
+import { widenPipe } from './pipe.ts'
 
 export type JsonMode = 'off' | 'document' | 'lines'
 /** Whether the command's document is a list of items or one object. */
@@ -10,6 +11,9 @@ const BUFFER_CHARS = 64 * 1024
 /** Bytes of one write: large enough that the system call costs nothing, small enough to end soon after a broken pipe. */
 const WRITE_BYTES = 4 * 2 ** 20
 
+/** A chunk of so many bytes says that more are to come. */
+const LARGE_BYTES = 2 ** 20
+
 const WAITING = new Int32Array(new SharedArrayBuffer(4))
 
 export class Output {
@@ -18,6 +22,7 @@ export class Output {
   readonly #shape: Shape
   #pending = ''
   #items = 0
+  #widened = false
 
   constructor(options: { readonly fd: number; readonly json: JsonMode; readonly shape: Shape }) {
     this.#fd = options.fd
@@ -46,6 +51,10 @@ export class Output {
   /** Bytes as they are, after what was printed before. */
   bytes(chunk: Uint8Array): void {
     this.flush()
+    if (!this.#widened && chunk.length >= LARGE_BYTES) {
+      this.#widened = true
+      widenPipe(this.#fd)
+    }
     for (let at = 0; at < chunk.length; ) at += this.#writeSome(chunk, at)
   }
 
