@@ -76,11 +76,23 @@ export function rename(engine: Engine, request: RenameRequest, caller: Caller): 
   persistAncestors(engine, to)
 }
 
+/** The nearest directory that both lie in or are. */
 function commonAncestor(a: Directory, b: Directory): Directory | undefined {
-  const above = new Set<Directory>()
-  for (let d: Directory | undefined = a; d !== undefined; d = d.parent) above.add(d)
-  for (let d: Directory | undefined = b; d !== undefined; d = d.parent) if (above.has(d)) return d
-  return undefined
+  let one: Directory | undefined = a
+  let other: Directory | undefined = b
+  for (let surplus = depthOf(a) - depthOf(b); surplus > 0; surplus--) one = one?.parent
+  for (let surplus = depthOf(b) - depthOf(a); surplus > 0; surplus--) other = other?.parent
+  while (one !== other) {
+    one = one?.parent
+    other = other?.parent
+  }
+  return one
+}
+
+function depthOf(directory: Directory): number {
+  let depth = 0
+  for (let d = directory.parent; d !== undefined; d = d.parent) depth++
+  return depth
 }
 
 function refuseMounts(engine: Engine, path: string, what: string): void {
