@@ -8,7 +8,7 @@ import type { Cell, Overlay } from './overlay.ts'
 import type { Change, Medium } from './store.ts'
 
 /** Changes that wait before they are written at once; fewer wait for `APPLY_DELAY_MS` at most. */
-const APPLY_CHANGES = 2_000
+const APPLY_CHANGES = 8_000
 const APPLY_DELAY_MS = 50
 /** From here on no batch is taken: memory stays bounded. */
 const BACKLOG_CHANGES = 100_000
