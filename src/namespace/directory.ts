@@ -14,9 +14,11 @@ export class Directory {
   /** Encoded record. Changed in place while it belongs to the open batch. */
   record: Buffer
   recordBatch = 0
-  /** f64 LE files, directories, bytes of the subtree. Changed in place while they belong to the open batch. */
-  counters: Buffer
   countersBatch = 0
+  /** Looked at since the last time that directories were forgotten. */
+  used = true
+  #counters: Buffer | undefined
+  readonly #loadCounters: (id: FileId) => Buffer
   /** Youngest batch on which it depends that the directory is where it is. */
   seenBatch: number
   /** Whether everybody may search it and all its ancestors. */
@@ -31,14 +33,14 @@ export class Directory {
     parent: Directory | undefined,
     name: string,
     record: Buffer,
-    counters: Buffer,
+    loadCounters: (id: FileId) => Buffer,
     seenBatch: number,
   ) {
     this.id = id
     this.parent = parent
     this.name = name
     this.record = record
-    this.counters = counters
+    this.#loadCounters = loadCounters
     this.seenBatch = seenBatch
     this.open = isOpen(parent, record)
   }
@@ -65,6 +67,16 @@ export class Directory {
 
   get key(): Buffer {
     return inodeKey(this.parent?.id ?? 0, this.name)
+  }
+
+  /** f64 LE files, directories, bytes of the subtree. Changed in place while they belong to the open batch. */
+  get counters(): Buffer {
+    this.#counters ??= this.#loadCounters(this.id)
+    return this.#counters
+  }
+
+  set counters(counters: Buffer) {
+    this.#counters = counters
   }
 
   get files(): number {

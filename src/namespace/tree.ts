@@ -70,7 +70,7 @@ export class Tree {
     this.#onDirectoryChange = modules.onDirectoryChange
     const record = this.store.get('inode', inodeKey(0, ''))
     if (record === undefined) throw new AlluxioError('DATA_LOSS', 'the metadata store has no root directory')
-    this.root = new Directory(ROOT_ID, undefined, '', record, this.#counters(ROOT_ID), 0)
+    this.root = new Directory(ROOT_ID, undefined, '', record, this.#counters, 0)
     this.store.beforeSeal(() => {
       this.#held = new Set()
       return []
@@ -84,6 +84,7 @@ export class Tree {
     if (path === '/') return this.root
     const known = this.#paths.get(path)
     if (known !== undefined) {
+      known.used = true
       if (known.seenBatch > this.store.readBatch) this.store.readBatch = known.seenBatch
       return known
     }
@@ -200,7 +201,8 @@ export class Tree {
   /** A new directory, in memory from the start. */
   putDirectory(parent: Directory, name: string, record: Buffer): Directory {
     const id = record.readDoubleLE(ID_OFFSET) as FileId
-    const directory = this.#keep(id, parent, name, record, NO_COUNTERS)
+    const directory = this.#keep(id, parent, name, record)
+    directory.counters = NO_COUNTERS
     directory.recordBatch = this.store.openBatch
     directory.seenBatch = this.store.openBatch
     this.#held.add(directory)
@@ -295,7 +297,7 @@ export class Tree {
 
   /** To be called before an operation, which may then hold on to directories until it commits. */
   trim(): void {
-    if (this.#byId.size > this.#options.maxDirectories) this.#forgetDirectories()
+    if (this.#byId.size > this.#options.maxDirectories) this.#forgetUnused()
   }
 
   get directoriesInMemory(): number {
@@ -321,31 +323,44 @@ export class Tree {
     return directory
   }
 
-  #keep(id: FileId, parent: Directory, name: string, record: Buffer, counters?: Buffer): Directory {
-    const directory = new Directory(
-      id,
-      parent,
-      name,
-      owned(record),
-      counters ?? this.#counters(id),
-      parent.seenBatch,
-    )
+  #keep(id: FileId, parent: Directory, name: string, record: Buffer): Directory {
+    const directory = new Directory(id, parent, name, owned(record), this.#counters, parent.seenBatch)
     this.#byId.set(id, directory)
     return directory
   }
 
-  /** All but those that the open batch holds, with their ancestors: one directory is one object as long as it may change. */
-  #forgetDirectories(): void {
+  /**
+   * All but those that the open batch holds and those of `more`, with their ancestors: one directory is one object as long as it
+   * may change.
+   */
+  #forgetDirectories(more: readonly Directory[] = []): void {
     this.#forget = false
     this.#forgetFound()
     this.#paths.clear()
     const kept = new Map<number, Directory>()
-    for (const held of this.#held) {
-      if (held.detached) continue
-      for (let d = held; d.parent !== undefined; d = d.parent) kept.set(d.id, d)
+    for (const directories of [this.#held, more]) {
+      for (const directory of directories) {
+        if (directory.detached) continue
+        for (let d = directory; d.parent !== undefined && !kept.has(d.id); d = d.parent) kept.set(d.id, d)
+      }
     }
     this.#byId = kept
     for (const d of kept.values()) d.open = isOpen(d)
+  }
+
+  /** Second chance: keeps what was looked at since the last time, at most half of what may be kept. */
+  #forgetUnused(): void {
+    const paths: [string, Directory][] = []
+    for (const [path, directory] of this.#paths) {
+      if (!directory.used) continue
+      directory.used = false
+      paths.push([path, directory])
+    }
+    const recent = paths.slice(-Math.floor(this.#options.maxDirectories / 2))
+    this.#forgetDirectories(recent.map(([, directory]) => directory))
+    for (const [path, directory] of recent) {
+      if (this.#byId.get(directory.id) === directory) this.#paths.set(path, directory)
+    }
   }
 
   #forgetFound(): void {
@@ -354,7 +369,7 @@ export class Tree {
     this.#foundVersion = this.store.version
   }
 
-  #counters(id: FileId): Buffer {
+  readonly #counters = (id: FileId): Buffer => {
     const counters = this.store.get('counter', idKey(id))
     return counters === undefined ? NO_COUNTERS : owned(counters)
   }
