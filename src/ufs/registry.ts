@@ -8,7 +8,7 @@ import { wrapStore } from './layers/index.ts'
 import { UfsMetrics } from './layers/metrics.ts'
 import { RetryPolicy } from './layers/retry-policy.ts'
 import { Redaction } from './layers/secrets.ts'
-import type { StorePlugIns } from './plug-ins.ts'
+import type { StorePlugIns } from './plug-ins/index.ts'
 import { layerSettings } from './settings.ts'
 import type { UnderStore } from './store.ts'
 import { parseUfsUri, type UfsUri } from './uri.ts'
@@ -31,6 +31,8 @@ export interface StoreModules {
 /** A kind of store. Third parties export one as the default of their module (`plug-in.ts`). */
 export interface UfsFactory {
   readonly schemes: readonly string[]
+  /** What errors about time call it. @default the under-store */
+  readonly subject?: string
   /** Makes no call to the store. @throws INVALID_ARGUMENT for bad options */
   open(uri: UfsUri, options: UfsOptions, modules: StoreModules): Promise<UnderStore>
 }
@@ -63,6 +65,17 @@ const BUILT_IN: Readonly<Record<string, Loader>> = {
  * No call is made to it: a missing bucket or folder shows with the first operation.
  * @throws INVALID_ARGUMENT for a malformed URI or option, or a scheme that nobody serves; reason UFS_MODULE, also with TIMEOUT,
  *   for the module of a third party that cannot be used.
+  wasb: async () => (await import('./azure/index.ts')).azureFactory,
+  wasbs: async () => (await import('./azure/index.ts')).azureFactory,
+  abfs: async () => (await import('./azure/index.ts')).azureFactory,
+  abfss: async () => (await import('./azure/index.ts')).azureFactory,
+  http: async () => (await import('./http/index.ts')).httpFactory,
+  https: async () => (await import('./http/index.ts')).httpFactory,
+}
+
+/** Schemes that need no plug-in. */
+export function builtInSchemes(): string[] {
+  return Object.keys(BUILT_IN)
  */
 export async function openStore(uri: string, options: UfsOptions, modules: UfsModules): Promise<UnderStore> {
   const parsed = parseUfsUri(uri)
@@ -103,6 +116,7 @@ export async function openStore(uri: string, options: UfsOptions, modules: UfsMo
 
 async function factoryFor(
   uri: UfsUri,
+    ...(factory.subject === undefined ? {} : { subject: factory.subject }),
   { factories = [], plugIns }: Pick<UfsModules, 'factories' | 'plugIns'>,
 ): Promise<UfsFactory> {
   const given =

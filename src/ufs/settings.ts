@@ -24,7 +24,7 @@ export function mountOptions(config: Config, options: UfsOptions = {}): Record<s
   for (const prefix of ['alluxio.underfs.', 's3a.']) {
     for (const [key, text] of Object.entries(config.subtree(prefix))) merged[prefix + key] = text
   }
-  // Code is named for the whole process (`plug-ins.ts`), never by a mount.
+  // Code is named for the whole process (`plug-ins/`), never by a mount.
   delete merged[OPTIONS.UFS_MODULES.key]
   return { ...merged, ...options }
 }

@@ -9,7 +9,31 @@ export const UFS_MODULES = option('alluxio.underfs.modules', 'list', {
 export const EXTENSIONS_DIR = option('alluxio.extensions.dir', 'path', {
   default: '${alluxio.data}/extensions',
   scope: 'all',
-  doc: 'Folder in whose node_modules the packages of third parties are installed.',
+  doc: 'Folder of the stores of third parties: alluxio extensions install gives each a folder of its own there; packages in its node_modules are found too.',
+})
+export const UFS_PLUGIN_MEMORY = option('alluxio.underfs.plugin.memory', 'bytes', {
+  default: 512 * 2 ** 20,
+  scope: 'all',
+  doc: 'Heap that the thread of a store plug-in may use, and bytes of buffers that it may hold; one that takes more is ended.',
+  min: 32 * 2 ** 20,
+})
+export const UFS_PLUGIN_SILENCE = option('alluxio.underfs.plugin.silence', 'duration', {
+  default: 10_000,
+  scope: 'all',
+  doc: 'How long the thread of a store plug-in may give no sign of life before it is ended and started again.',
+  min: 1000,
+})
+export const UFS_PLUGIN_FAILURES = option('alluxio.underfs.plugin.failures.max', 'int', {
+  default: 5,
+  scope: 'all',
+  doc: 'A store plug-in whose thread fails so often within alluxio.underfs.plugin.failures.window is cut off until it is installed again or the process is restarted.',
+  min: 1,
+})
+export const UFS_PLUGIN_WINDOW = option('alluxio.underfs.plugin.failures.window', 'duration', {
+  default: 300_000,
+  scope: 'all',
+  doc: 'The time in which failures of a store plug-in are counted.',
+  min: 1000,
 })
 export const UFS_TIMEOUT = option('alluxio.underfs.timeout', 'duration', {
   default: 30_000,

@@ -26,6 +26,8 @@ export interface WrapModules {
   readonly retry: RetryPolicy
   readonly redaction: Redaction
   readonly uri: string
+  /** What errors about time call the store. @default the under-store */
+  readonly subject?: string
   readonly metrics?: UfsMetrics
   readonly faults?: FaultOptions
 }
@@ -34,7 +36,7 @@ export function wrapStore(store: UnderStore, settings: LayerSettings, modules: W
   const { runtime, metrics, faults } = modules
   let wrapped = faults === undefined ? store : faultLayer(store, faults, runtime)
   wrapped = translationLayer(wrapped, modules.uri)
-  wrapped = timeoutLayer(wrapped, settings.timeout, runtime)
+  wrapped = timeoutLayer(wrapped, settings.timeout, runtime, modules.subject)
   if (metrics !== undefined) wrapped = metricsLayer(wrapped, metrics, runtime)
   wrapped = limitLayer(wrapped, settings.limit, runtime)
   wrapped = retryLayer(wrapped, modules.retry)

@@ -16,11 +16,23 @@ export interface TimeoutOptions {
   readonly bulkMs: number
 }
 
-export function timeoutLayer(store: UnderStore, options: TimeoutOptions, runtime: Runtime): UnderStore {
+interface TimeoutModules {
+  readonly runtime: Runtime
+  /** What errors call the store. */
+  readonly subject: string
+}
+
+export function timeoutLayer(
+  store: UnderStore,
+  options: TimeoutOptions,
+  runtime: Runtime,
+  subject = 'the under-store',
+): UnderStore {
+  const modules = { runtime, subject }
   return around(store, {
     call: (call, run) =>
       limited(
-        runtime,
+        modules,
         call.bulk ? options.bulkMs : options.callMs,
         call.operation,
         call.path,
@@ -28,11 +40,11 @@ export function timeoutLayer(store: UnderStore, options: TimeoutOptions, runtime
         run,
         call.operation === 'create' ? forsake : undefined,
       ),
-    read: (path, read, open) => iterable(() => new TimedRead(path, read, open, options.stallMs, runtime)),
+    read: (path, read, open) => iterable(() => new TimedRead(path, read, open, options.stallMs, modules)),
     // A write step may retry its parts inside the store, so that only the bulk limit can judge it.
     write: (path, writer) =>
       writerAround(writer, (kind, _bytes, run) =>
-        limited(runtime, options.bulkMs, `create (${kind})`, path, undefined, run),
+        limited(modules, options.bulkMs, `create (${kind})`, path, undefined, run),
       ),
   })
 }
@@ -42,16 +54,16 @@ function forsake(writer: unknown): void {
   void (writer as UfsWriter).abort().catch(() => {})
 }
 
-function timedOut(operation: string, path: string, ms: number): AlluxioError {
+function timedOut(subject: string, operation: string, path: string, ms: number): AlluxioError {
   return new AlluxioError(
     'TIMEOUT',
-    `${operation} ${path || '/'}: no answer from the under-store within ${ms / 1000} s`,
+    `${operation} ${path || '/'}: no answer from ${subject} within ${ms / 1000} s`,
     { operation, details: { timeoutMs: ms } },
   )
 }
 
 function limited<T>(
-  runtime: Runtime,
+  { runtime, subject }: TimeoutModules,
   ms: number,
   operation: string,
   path: string,
@@ -64,7 +76,7 @@ function limited<T>(
   return new Promise<T>((resolve, reject) => {
     const controller = new AbortController()
     const cancelTimer = runtime.after(ms, () => {
-      const error = timedOut(operation, path, ms)
+      const error = timedOut(subject, operation, path, ms)
       settle()
       reject(error)
       controller.abort(error)
@@ -103,6 +115,7 @@ function limited<T>(
 
 class TimedRead implements ChunkSource {
   readonly #path: string
+  readonly #subject: string
   readonly #stallMs: number
   readonly #runtime: Runtime
   readonly #controller = new AbortController()
@@ -118,9 +131,10 @@ class TimedRead implements ChunkSource {
     options: UfsReadOptions,
     open: UnderStore['open'],
     stallMs: number,
-    runtime: Runtime,
+    { runtime, subject }: TimeoutModules,
   ) {
     this.#path = path
+    this.#subject = subject
     this.#stallMs = stallMs
     this.#runtime = runtime
     this.#signal = options.signal
@@ -169,7 +183,7 @@ class TimedRead implements ChunkSource {
         if (this.#waitingSince < 0) return
         const left = this.#waitingSince + this.#stallMs - this.#runtime.monotonic()
         if (left > 0.5) this.#arm(left)
-        else this.#fail(timedOut('open', this.#path, this.#stallMs))
+        else this.#fail(timedOut(this.#subject, 'open', this.#path, this.#stallMs))
       },
       true,
     )
