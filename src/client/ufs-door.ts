@@ -61,8 +61,9 @@ export class UfsDoor {
     const mount = mounts.find((candidate) => candidate.mountId === mountId)
     if (mount === undefined)
       throw new AlluxioError('NOT_FOUND', `no mount has id ${mountId}: it was unmounted`)
+    const { modeRefusal, mountOptions, openStore, StorePlugIns } = await import('../ufs/index.ts')
+    if (mount.mode === 'noAccess') throw modeRefusal(mount.uri, mount.mode, 'the under-store is not read')
     if (open !== undefined) return open(mount)
-    const { mountOptions, openStore, StorePlugIns } = await import('../ufs/index.ts')
     const plugIns = StorePlugIns.of(config)
     return openStore(mount.uri, mountOptions(config, mount.options), { runtime, log, plugIns })
   }

@@ -47,6 +47,23 @@ export const FLAG_MOUNT_POINT = 8
 export const FLAG_CACHEABLE = 16
 /** The last sync with the under-store failed; what is shown may be old. */
 export const FLAG_STALE = 32
+/** The tail has an access list: the mode's group bits are its mask. */
+export const FLAG_ACL = 64
+/** The tail has a list that new children get. */
+export const FLAG_DEFAULT_ACL = 128
+
+/** What of an access list the mode does not say; bits as in a mode. See acl.ts. */
+export interface TailAcl {
+  /** Owning group. */
+  readonly g: number
+  /** Named users, named groups. */
+  readonly u?: Readonly<Record<string, number>>
+  readonly n?: Readonly<Record<string, number>>
+  /** Of a default list: owner, other, mask. */
+  readonly o?: number
+  readonly t?: number
+  readonly m?: number
+}
 
 /** What few inodes have. Unknown keys are kept. */
 export interface RecordTail {
@@ -57,6 +74,8 @@ export interface RecordTail {
   readonly xattr?: Readonly<Record<string, Uint8Array>>
   /** Write type that a file still being written was created with. */
   readonly wt?: string
+  readonly acl?: TailAcl
+  readonly dacl?: TailAcl
   readonly [key: string]: unknown
 }
 

@@ -2,12 +2,21 @@
 
 import type { Config } from '../core/config/index.ts'
 import { AlluxioError, isAlluxioError, type Log, type Metrics, type Runtime } from '../core/index.ts'
-import { mountOptions, openStore, StorePlugIns, type UnderStore } from '../ufs/index.ts'
+import {
+  modeRefusal,
+  mountOptions,
+  openStore,
+  readOnlyStore,
+  StorePlugIns,
+  type UnderStore,
+} from '../ufs/index.ts'
 
 export interface MountedStore {
   readonly mountId: number
   readonly uri: string
   readonly options: Readonly<Record<string, string>>
+  /** Maintenance mode of the store; absent: readWrite. */
+  readonly mode?: 'readOnly' | 'noAccess' | undefined
 }
 
 export interface UnderStoresModules {
@@ -32,8 +41,15 @@ export class UnderStores {
       open ?? (({ uri, options }) => openStore(uri, mountOptions(config, options), { ...modules, plugIns }))
   }
 
-  /** @throws what opening the store throws; a failure is not remembered. */
+  /** @throws what opening the store throws, which is not remembered; PERMISSION_DENIED reason UFS_MODE in maintenance */
   get(mount: MountedStore): Promise<UnderStore> {
+    const { mode, uri } = mount
+    if (mode === undefined) return this.#get(mount)
+    if (mode === 'noAccess') return Promise.reject(modeRefusal(uri, mode, 'the under-store is not asked'))
+    return this.#get(mount).then((store) => readOnlyStore(store, uri))
+  }
+
+  #get(mount: MountedStore): Promise<UnderStore> {
     if (this.#closed) return Promise.reject(new AlluxioError('UNAVAILABLE', 'the daemon is stopping'))
     const key = JSON.stringify([mount.uri, mount.options])
     const known = this.#stores.get(mount.mountId)

@@ -1,5 +1,5 @@
-/** POSIX permissions: owner, group, mode; the superuser and the supergroup may do everything. */
-import { AlluxioError, type FileRecord } from '../core/index.ts'
+/** POSIX permissions: owner, group, mode and access lists; the superuser and the supergroup may do everything. */
+import { AlluxioError, type FileRecord, FLAG_ACL } from '../core/index.ts'
 import type { Directory } from './directory.ts'
 import type { Caller } from './types.ts'
 
@@ -16,7 +16,7 @@ export interface AccessOptions {
 }
 
 /** Fields of a record or a directory in memory that permissions look at. */
-type Owned = Pick<FileRecord, 'mode' | 'owner' | 'group'>
+type Owned = Pick<FileRecord, 'mode' | 'owner' | 'group' | 'flags' | 'tail'>
 
 export class Access {
   readonly #options: AccessOptions
@@ -86,11 +86,36 @@ export class Access {
 
 function allowed(inode: Owned, caller: Caller, bits: number): boolean {
   const { mode } = inode
+  if ((inode.flags & FLAG_ACL) !== 0) return allowedByList(inode, caller, bits)
   // Asked first because it needs no names: what all three classes may, everybody may.
   if (((mode >> 6) & (mode >> 3) & mode & bits) === bits) return true
   const granted =
     caller.user === inode.owner ? mode >> 6 : caller.groups.includes(inode.group) ? mode >> 3 : mode
   return (granted & bits) === bits
+}
+
+/**
+ * POSIX.1e, 23.1.5: the first of owner, named user, groups, others that the caller is decides; of several groups any one may
+ * grant. The mask, which stands in the mode's group bits, limits all but owner and others.
+ */
+function allowedByList(inode: Owned, caller: Caller, bits: number): boolean {
+  const { mode, group } = inode
+  const list = inode.tail.acl
+  if (caller.user === inode.owner) return ((mode >> 6) & bits) === bits
+  const mask = mode >> 3
+  const { u = {}, n = {}, g = mask } = list ?? {}
+  if (Object.hasOwn(u, caller.user)) return (u[caller.user]! & mask & bits) === bits
+  let isMember = false
+  for (const name of caller.groups) {
+    if (name === group) {
+      isMember = true
+      if ((g & mask & bits) === bits) return true
+    }
+    if (!Object.hasOwn(n, name)) continue
+    isMember = true
+    if ((n[name]! & mask & bits) === bits) return true
+  }
+  return !isMember && (mode & bits) === bits
 }
 
 function denied(caller: Caller, bits: number, path: string): AlluxioError {

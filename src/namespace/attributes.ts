@@ -6,7 +6,10 @@ import {
   FLAG_COMPLETED,
   FLAG_PINNED,
   FLAG_STALE,
+  forFiles,
   RecordView,
+  withAclChange,
+  withFields,
 } from '../core/index.ts'
 import { WRITE } from './access.ts'
 import { checkNumbers, persistAncestors } from './create.ts'
@@ -34,7 +37,7 @@ export function checkAttributes(
   const { access } = engine
   if (request.owner !== undefined && request.owner !== record.owner)
     access.administer(caller, `chown ${path}`)
-  if (request.mode !== undefined) access.own(record, caller, path)
+  if (request.mode !== undefined || request.acl !== undefined) access.own(record, caller, path)
   if (request.group !== undefined) {
     access.own(record, caller, path)
     if (!access.isSuperuser(caller) && !caller.groups.includes(request.group)) {
@@ -45,7 +48,8 @@ export function checkAttributes(
     }
   }
   const { mode, owner, group } = request
-  if (mode !== undefined || owner !== undefined || group !== undefined) engine.mounts.checkWritable(path)
+  if (mode !== undefined || owner !== undefined || group !== undefined || request.acl !== undefined)
+    engine.mounts.checkWritable(path)
   for (const name of [owner, group]) {
     if (name !== undefined && Buffer.byteLength(name) > MAX_OWNER_BYTES) {
       throw invalid(`an owner or group has at most ${MAX_OWNER_BYTES} bytes`)
@@ -66,6 +70,7 @@ export function checkAttributes(
   const max = request.replicationMax ?? record.replicationMax
   if (max >= 0 && min > max) throw invalid(`replication: at least ${min} and at most ${max} cannot both hold`)
   checkTail(request, record)
+  if (request.acl !== undefined) withAclChange(record, request.acl)
 }
 
 function checkTail(request: AttributeRequest, record: FileRecord): void {
@@ -93,8 +98,10 @@ export function setAttributes(engine: Engine, place: Existing, request: Attribut
   if (request.ttlMs !== undefined && !(before.directory && place.parent === undefined))
     fields.ttlMs = request.ttlMs
   if (request.ttlAction !== undefined) fields.ttlAction = request.ttlAction
-  if (request.replicationMin !== undefined) fields.replicationMin = request.replicationMin
-  if (request.replicationMax !== undefined) fields.replicationMax = request.replicationMax
+  if (!before.directory) {
+    if (request.replicationMin !== undefined) fields.replicationMin = request.replicationMin
+    if (request.replicationMax !== undefined) fields.replicationMax = request.replicationMax
+  }
   if (request.modifiedMs !== undefined) fields.modifiedMs = request.modifiedMs
   if (request.accessedMs !== undefined) fields.accessedMs = request.accessedMs
   if (request.pinned !== undefined) {
@@ -102,8 +109,12 @@ export function setAttributes(engine: Engine, place: Existing, request: Attribut
   }
   const tail = tailWith(before, request)
   if (tail !== undefined) fields.tail = tail
+  const listed =
+    request.acl === undefined ? undefined : withAclChange(withFields(before, fields), request.acl)
+  Object.assign(fields, listed)
   const same =
     tail === undefined &&
+    listed === undefined &&
     Object.entries(fields).every(([name, value]) => before[name as keyof FileRecord] === value)
   if (same) return false
   engine.change(place, fields)
@@ -205,10 +216,20 @@ export function setPage(
 ): { readonly count: number; readonly cursor: string | undefined } {
   const { steps, cursor: next } = walk(engine.tree, request.path, { limit: PAGE, cursor })
   const below = steps.filter((step) => step.path !== request.path)
+  const files = requestForFiles(request)
+  const requestOf = (place: Existing) => (place.record[1] === 1 ? request : files)
   for (const { path, place } of below) {
-    checkAttributes(engine, path, new RecordView(place.record), request, caller)
+    checkAttributes(engine, path, new RecordView(place.record), requestOf(place), caller)
   }
   let count = 0
-  for (const { place } of below) if (setAttributes(engine, place, request)) count++
+  for (const { place } of below) if (setAttributes(engine, place, requestOf(place))) count++
   return { count, cursor: next }
+}
+
+/** A file below a directory has no default list. */
+function requestForFiles(request: AttributeRequest): AttributeRequest {
+  if (request.acl === undefined) return request
+  const { acl, ...rest } = request
+  const own = forFiles(acl)
+  return own === undefined ? rest : { ...rest, acl: own }
 }

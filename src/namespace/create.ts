@@ -8,7 +8,9 @@ import {
   type FileRecord,
   FLAG_CACHEABLE,
   FLAG_COMPLETED,
+  FLAG_DEFAULT_ACL,
   FLAG_PINNED,
+  inheritedAcl,
   type MountId,
   type PersistenceState,
   RecordView,
@@ -121,10 +123,12 @@ function newFile(
   const above = parent === undefined ? undefined : new RecordView(parent.record)
   const pinned = (above?.flags ?? 0) & FLAG_PINNED
   const persistence = persistenceOf(complete, request.persistAsync === true, request.fingerprint)
-  return {
+  const inherits = above !== undefined && (above.flags & FLAG_DEFAULT_ACL) !== 0
+  const record: FileRecord = {
     directory: false,
     flags: (complete ? FLAG_COMPLETED : 0) | FLAG_CACHEABLE | pinned,
-    mode: request.mode ?? 0o666 & ~engine.umask,
+    // A default list takes the umask's place.
+    mode: request.mode ?? (inherits ? 0o666 : 0o666 & ~engine.umask),
     persistence,
     ttlAction: request.ttlAction ?? 'DELETE',
     id,
@@ -146,6 +150,7 @@ function newFile(
       ...(request.fingerprint === undefined ? {} : { fp: request.fingerprint }),
     },
   }
+  return inherits ? { ...record, ...inheritedAcl(above, record) } : record
 }
 
 function persistenceOf(complete: boolean, async: boolean, fingerprint: string | undefined): PersistenceState {

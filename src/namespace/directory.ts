@@ -1,8 +1,8 @@
 /** A directory in memory: where it hangs, its record and its counters. Bounded in number, loaded on demand (`tree.ts`). */
-import type { FileId } from '../core/index.ts'
-import { viewRecord } from '../core/index.ts'
+import { type FileId, FLAG_ACL, type RecordTail, viewRecord } from '../core/index.ts'
 import { inodeKey } from './keys.ts'
 
+const FLAGS_OFFSET = 2
 const MODE_OFFSET = 4
 const SEARCH_ALL = 0o111
 
@@ -43,6 +43,14 @@ export class Directory {
     this.#loadCounters = loadCounters
     this.seenBatch = seenBatch
     this.open = isOpen(parent, record)
+  }
+
+  get flags(): number {
+    return this.record.readUInt16LE(FLAGS_OFFSET)
+  }
+
+  get tail(): RecordTail {
+    return viewRecord(this.record).tail
   }
 
   get mode(): number {
@@ -101,6 +109,13 @@ export class Directory {
 }
 
 function isOpen(parent: Directory | undefined, record: Buffer): boolean {
-  const mode = record.readUInt16LE(MODE_OFFSET)
-  return (parent === undefined || parent.open) && (mode & SEARCH_ALL) === SEARCH_ALL
+  return (parent === undefined || parent.open) && isSearchable(record)
+}
+
+/** Whether a directory's record lets everybody search it. */
+export function isSearchable(record: Buffer): boolean {
+  return (
+    (record.readUInt16LE(MODE_OFFSET) & SEARCH_ALL) === SEARCH_ALL &&
+    (record.readUInt16LE(FLAGS_OFFSET) & FLAG_ACL) === 0
+  )
 }

@@ -14,7 +14,9 @@ import {
   type FileId,
   type FileRecord,
   FLAG_COMPLETED,
+  FLAG_DEFAULT_ACL,
   FLAG_PINNED,
+  inheritedAcl,
   type MountId,
   RecordView,
   type Runtime,
@@ -27,6 +29,7 @@ import type { Directory } from './directory.ts'
 import { idKey, NOTHING, ttlKey } from './keys.ts'
 import type { Listing } from './listing.ts'
 import type { MountTable } from './mount-table.ts'
+import type { PathConf } from './path-conf.ts'
 import { notFound, type Place, type Tree } from './tree.ts'
 import type { Caller, Inode, MkdirRequest } from './types.ts'
 import type { Usage } from './usage.ts'
@@ -39,6 +42,7 @@ export interface EngineModules {
   readonly tree: Tree
   readonly access: Access
   readonly mounts: MountTable
+  readonly pathConf: PathConf
   readonly usage: Usage
   readonly listing: Listing
   readonly blocks: BlockMap
@@ -50,6 +54,7 @@ export class Engine {
   readonly tree: Tree
   readonly access: Access
   readonly mounts: MountTable
+  readonly pathConf: PathConf
   readonly usage: Usage
   readonly listing: Listing
   readonly blocks: BlockMap
@@ -68,6 +73,7 @@ export class Engine {
     this.tree = modules.tree
     this.access = modules.access
     this.mounts = modules.mounts
+    this.pathConf = modules.pathConf
     this.usage = modules.usage
     this.listing = modules.listing
     this.blocks = modules.blocks
@@ -179,10 +185,13 @@ export class Engine {
     const nowMs = this.runtime.now()
     const above = new RecordView(parent.record)
     const pinned = above.flags & FLAG_PINNED
-    const record: FileRecord = {
+    // A mount point belongs to another tree.
+    const inherits = flags === 0 && (above.flags & FLAG_DEFAULT_ACL) !== 0
+    const plain: FileRecord = {
       directory: true,
       flags: FLAG_COMPLETED | pinned | flags,
-      mode: request.mode ?? 0o777 & ~this.umask,
+      // A default list takes the umask's place.
+      mode: request.mode ?? (inherits ? 0o777 : 0o777 & ~this.umask),
       persistence: request.persisted === true ? 'PERSISTED' : 'NOT_PERSISTED',
       ttlAction: request.ttlAction ?? 'DELETE',
       id: this.newId(),
@@ -200,6 +209,7 @@ export class Engine {
       syncedSeconds: request.persisted === true ? Math.floor(nowMs / 1000) : 0,
       tail: pinned === 0 ? {} : mediaOf(above),
     }
+    const record = inherits ? { ...plain, ...inheritedAcl(above, plain) } : plain
     const made = this.tree.putDirectory(parent, name, encodeRecord(record))
     this.#reindex(undefined, record)
     if (record.persistence === 'PERSISTED') this.materialised(record.id, nowMs)

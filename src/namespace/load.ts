@@ -7,9 +7,12 @@ import {
   FLAG_CACHEABLE,
   FLAG_CHILDREN_LOADED,
   FLAG_COMPLETED,
+  FLAG_DEFAULT_ACL,
   FLAG_MOUNT_POINT,
   FLAG_PINNED,
   FLAG_STALE,
+  inheritedAcl,
+  parentPath,
   RecordView,
 } from '../core/index.ts'
 import { childPath } from './create.ts'
@@ -109,9 +112,8 @@ function loadEntry(
   if (known.persistence !== 'PERSISTED') return
   if (engine.materialisedMs(known.id) > request.listedMs) return
   if (known.directory || entry.directory) {
-    if ((known.flags & FLAG_MOUNT_POINT) !== 0) return
     const path = childPath(request.path, entry.name)
-    if (engine.mounts.below(path).length > 0) return
+    if (!isGone(engine, path, known, request.listedMs)) return
     if (!known.directory) tally.changedFiles.push(known.id)
     removePlace(engine, path, place)
     add(engine, directory, key, entry, request)
@@ -168,7 +170,7 @@ function add(
     return
   }
   const pinned = above.flags & FLAG_PINNED
-  engine.insertFile(directory, key, {
+  const record: FileRecord = {
     directory: false,
     flags: FLAG_COMPLETED | FLAG_CACHEABLE | pinned,
     mode: (entry.mode ?? above.mode & 0o666) & 0o777,
@@ -188,7 +190,9 @@ function add(
     group: caller.groups[0]!,
     syncedSeconds: Math.floor(request.listedMs / 1000),
     tail: { ...(pinned === 0 ? {} : mediaOf(above)), fp: entry.fingerprint },
-  })
+  }
+  const inherits = (above.flags & FLAG_DEFAULT_ACL) !== 0
+  engine.insertFile(directory, key, inherits ? { ...record, ...inheritedAcl(above, record) } : record)
 }
 
 function vanish(
@@ -208,11 +212,8 @@ function vanish(
       const name = key.toString('utf8', ID_BYTES)
       if (names.has(name)) continue
       const record = new RecordView(value)
-      if (record.persistence !== 'PERSISTED' || (record.flags & FLAG_MOUNT_POINT) !== 0) continue
-      if (engine.materialisedMs(record.id) > listedMs) continue
       const child = childPath(path, name)
-      if (record.directory && (engine.mounts.below(child).length > 0 || holdsUnpersisted(engine, record.id)))
-        continue
+      if (!isGone(engine, child, record, listedMs)) continue
       if (!record.directory) tally.changedFiles.push(record.id)
       removePlace(engine, child, { parent: directory, name, key, record: value })
       tally.removed++
@@ -223,15 +224,38 @@ function vanish(
   }
 }
 
-/** A directory whose first children were written here and are nowhere else is kept. */
-function holdsUnpersisted(engine: Engine, directory: FileId): boolean {
-  const options = { start: idKey(directory), end: idKey(directory + 1), limit: PAGE }
-  for (const { value } of engine.tree.store.range('inode', options)) {
-    const record = new RecordView(value)
-    if (record.persistence !== 'PERSISTED') return true
-    if (record.directory && holdsUnpersisted(engine, record.id)) return true
+/** A path that its under-store no longer had when it was asked goes; false if it has to stay. */
+export function vanishAt(engine: Engine, path: string, askedMs: number): boolean {
+  const parent = path === '/' ? undefined : engine.tree.directory(parentPath(path))
+  const place = parent === undefined ? undefined : engine.tree.place(path)
+  if (place?.record === undefined) return false
+  if (!isGone(engine, path, new RecordView(place.record), askedMs)) return false
+  removePlace(engine, path, place as Existing)
+  return true
+}
+
+/** Whether what a listing did not name goes: not what it may not have known yet, and nothing that holds the only copy of anything. */
+export function isGone(engine: Engine, path: string, record: FileRecord, listedMs: number): boolean {
+  if (record.persistence !== 'PERSISTED' || (record.flags & FLAG_MOUNT_POINT) !== 0) return false
+  if (engine.materialisedMs(record.id) > listedMs) return false
+  if (!record.directory) return true
+  return engine.mounts.below(path).length === 0 && !holdsMore(engine, record.id, listedMs)
+}
+
+/** Whether something below a directory is nowhere else, or came to its store since it was listed. */
+function holdsMore(engine: Engine, directory: FileId, listedMs: number): boolean {
+  const end = idKey(directory + 1)
+  for (let start = idKey(directory); ; ) {
+    const rows = [...engine.tree.store.range('inode', { start, end, limit: PAGE })]
+    for (const { value } of rows) {
+      const record = new RecordView(value)
+      if (record.persistence !== 'PERSISTED' || engine.materialisedMs(record.id) > listedMs) return true
+      if (record.directory && holdsMore(engine, record.id, listedMs)) return true
+    }
+    const last = rows[rows.length - 1]
+    if (last === undefined || rows.length < PAGE) return false
+    start = keyAfter(directory, last.key.toString('utf8', ID_BYTES))
   }
-  return false
 }
 
 function loaded(engine: Engine, directory: Directory, listedMs: number): void {

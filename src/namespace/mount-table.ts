@@ -1,17 +1,59 @@
 /** Which under-store stands at which path, with upstream's rules (reference: alluxio.md 2.1). */
 import { AlluxioError, isWithin, type MountId, parentPath } from '../core/index.ts'
-import type { Mount, Resolution } from './types.ts'
+import type { Mount, Resolution, UfsMode } from './types.ts'
 
 export class MountTable {
   readonly #byPath = new Map<string, Mount>()
   readonly #byId = new Map<MountId, Mount>()
+  /** Canonical URIs of stores in maintenance. */
+  readonly #modes = new Map<string, UfsMode>()
   /** Grows with every change. */
   version = 0
 
-  add(mount: Mount): void {
+  add(given: Mount): void {
+    const { mode: _, ...plain } = given
+    const mode = this.#modeOf(given.uri)
+    const mount: Mount = mode === 'readWrite' ? plain : { ...plain, mode }
     this.#byPath.set(mount.path, mount)
     this.#byId.set(mount.mountId, mount)
     this.version++
+  }
+
+  /** Stores in maintenance, by URI. */
+  modes(): readonly (readonly [uri: string, mode: UfsMode])[] {
+    return [...this.#modes]
+  }
+
+  /** The modes as they would be with one more change: `readWrite` takes away what is said of the URI and all below it. */
+  modesWith(uri: string, mode: UfsMode): (readonly [uri: string, mode: UfsMode])[] {
+    const own = withSlash(uri)
+    const rest = [...this.#modes].filter(([other]) => !withSlash(other).startsWith(own))
+    return mode === 'readWrite' ? rest : [...rest, [own, mode]]
+  }
+
+  setModes(modes: Iterable<readonly [uri: string, mode: UfsMode]>): void {
+    this.#modes.clear()
+    for (const [uri, mode] of modes) this.#modes.set(uri, mode)
+    for (const mount of [...this.#byPath.values()]) this.add(mount)
+  }
+
+  /** Mounts of a store: their URI is this one, or lies below it. */
+  within(uri: string): Mount[] {
+    const own = withSlash(uri)
+    return [...this.#byPath.values()].filter((mount) => withSlash(mount.uri).startsWith(own))
+  }
+
+  /** The strictest of what is said of a URI and of those above it. */
+  #modeOf(uri: string): UfsMode {
+    let found: UfsMode = 'readWrite'
+    if (this.#modes.size === 0) return found
+    const own = withSlash(uri)
+    for (const [other, mode] of this.#modes) {
+      if (!own.startsWith(withSlash(other))) continue
+      if (mode === 'noAccess') return mode
+      found = mode
+    }
+    return found
   }
 
   remove(mount: Mount): void {

@@ -1,12 +1,20 @@
 /** mount and unmount, and the records of the mount table. */
-import { AlluxioError, FLAG_MOUNT_POINT, type MountId, RecordView } from '../core/index.ts'
+import {
+  AlluxioError,
+  CONSISTENCY_KEY,
+  FLAG_MOUNT_POINT,
+  type MountId,
+  parseConsistency,
+  RecordView,
+} from '../core/index.ts'
 import type { RecordStore } from '../metastore/store.ts'
 import { target } from './create.ts'
 import { type Engine, invalid } from './engine.ts'
 import { EVERYTHING, idKey, readId } from './keys.ts'
-import type { Caller, Mount, MountRequest } from './types.ts'
+import type { Caller, Mount, MountRequest, UfsMode } from './types.ts'
 
 const NEXT_MOUNT = Buffer.from('next-mount')
+const UFS_MODES = Buffer.from('ufs-modes')
 const SHARED_MODE = 0o777
 const MOUNT_MODE = 0o755
 
@@ -19,6 +27,11 @@ export function readMounts(store: RecordStore): Mount[] {
   return mounts
 }
 
+export function readModes(store: RecordStore): (readonly [uri: string, mode: UfsMode])[] {
+  const value = store.get('meta', UFS_MODES)
+  return value === undefined ? [] : JSON.parse(value.toString())
+}
+
 export function mountValue({ path, uri, readOnly, shared, options }: Omit<Mount, 'mountId'>): Buffer {
   return Buffer.from(JSON.stringify({ path, uri, readOnly, shared, options }))
 }
@@ -29,6 +42,7 @@ export function mount(engine: Engine, request: MountRequest, caller: Caller): { 
   engine.access.administer(caller, `mount ${uri} at ${path}`)
   if (uri === '') throw invalid('the URI of the under-store is empty')
   engine.mounts.checkUri(uri)
+  checkOptions(options)
   const { directory, name, existing } = target(engine, path, false, caller)
   if (existing !== undefined) {
     throw new AlluxioError('ALREADY_EXISTS', `${path} exists already: a mount point must be a new path`, {
@@ -74,6 +88,7 @@ export function updateMount(engine: Engine, request: Omit<MountRequest, 'uri'>, 
   const before = engine.mounts.at(request.path)
   if (before === undefined) throw invalid(`${request.path} is no mount point`)
   const { readOnly, shared, options } = request
+  checkOptions(options)
   const after: Mount = { ...before, readOnly, shared, options }
   engine.tree.put('mount', idKey(before.mountId), mountValue(after))
   if (shared !== before.shared && request.path !== '/') {
@@ -84,4 +99,31 @@ export function updateMount(engine: Engine, request: Omit<MountRequest, 'uri'>, 
   engine.mounts.remove(before)
   engine.mounts.add(after)
   return after
+}
+
+function checkOptions(options: MountRequest['options']): void {
+  const contract = options[CONSISTENCY_KEY]
+  if (contract !== undefined) parseConsistency(contract)
+}
+
+/** Maintenance of a store. Returns its mounts. @throws NOT_FOUND if nothing of it is mounted */
+export function setUfsMode(engine: Engine, uri: string, mode: UfsMode, caller: Caller): readonly string[] {
+  engine.access.administer(caller, `change the mode of ${uri}`)
+  const { mounts, tree } = engine
+  const paths = uri === '' ? [] : mounts.within(uri).map(({ path }) => path)
+  if (paths.length === 0) {
+    const known = mounts.all().map((mount) => mount.uri)
+    throw new AlluxioError(
+      'NOT_FOUND',
+      `nothing is mounted of ${uri}: the mounted stores are ${known.join(', ')}`,
+      {
+        reason: 'NOT_MOUNTED',
+        details: { uri },
+      },
+    )
+  }
+  const modes = mounts.modesWith(uri, mode)
+  tree.put('meta', UFS_MODES, Buffer.from(JSON.stringify(modes)))
+  mounts.setModes(modes)
+  return paths
 }

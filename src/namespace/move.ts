@@ -1,5 +1,5 @@
 /** rename and delete: how names move and go. */
-import { AlluxioError, isWithin, parentPath, RecordView } from '../core/index.ts'
+import { AlluxioError, FLAG_CHILDREN_LOADED, isWithin, parentPath, RecordView } from '../core/index.ts'
 import { WRITE } from './access.ts'
 import { persistAncestors } from './create.ts'
 import type { Directory } from './directory.ts'
@@ -71,9 +71,20 @@ export function rename(engine: Engine, request: RenameRequest, caller: Caller): 
   }
   tree.touch(from, -1, nowMs)
   tree.touch(to, 1, nowMs)
+  if (from !== to) keepAge(engine, source, from, to)
   if (request.persisted !== true) return
   engine.materialised(new RecordView(source.record).id, nowMs)
   persistAncestors(engine, to)
+}
+
+/** The target's last listing did not see the file: it says no more of it than what is known of where it comes from. */
+function keepAge(engine: Engine, source: Existing, from: Directory, to: Directory): void {
+  const file = new RecordView(source.record)
+  if (file.directory || file.persistence !== 'PERSISTED' || (to.flags & FLAG_CHILDREN_LOADED) === 0) return
+  const together = (from.flags & FLAG_CHILDREN_LOADED) === 0 ? 0 : new RecordView(from.record).syncedSeconds
+  const syncedSeconds = Math.max(file.syncedSeconds, together)
+  if (syncedSeconds >= new RecordView(to.record).syncedSeconds) return
+  engine.change({ parent: to.parent, name: to.name, key: to.key, record: to.record }, { syncedSeconds })
 }
 
 /** The nearest directory that both lie in or are. */

@@ -2,11 +2,14 @@
 import {
   AlluxioError,
   assert,
+  type Consistency,
   type FileId,
+  FLAG_ACL,
   FLAG_CHILDREN_LOADED,
   FLAG_COMPLETED,
   type Metrics,
   type MountId,
+  type PathProperties,
   RecordView,
   type Runtime,
 } from '../core/index.ts'
@@ -41,12 +44,14 @@ import { expired, persistQueue, pins } from './indexes.ts'
 import { type IntentId, Intents } from './intents.ts'
 import { inodeKey } from './keys.ts'
 import { Listing } from './listing.ts'
-import { load, loadEnd } from './load.ts'
+import { load, loadEnd, vanishAt } from './load.ts'
 import { MountTable } from './mount-table.ts'
-import { mount, readMounts, unmount, updateMount } from './mounting.ts'
+import { mount, readModes, readMounts, setUfsMode, unmount, updateMount } from './mounting.ts'
 import { checkDelete, checkRename, evict, remove, rename } from './move.ts'
 import { NamespaceMetrics } from './namespace.metrics.ts'
+import { PathConf, setPathConf } from './path-conf.ts'
 import { reclaim } from './reclaim.ts'
+import { StoreSync } from './store-sync.ts'
 import { Tree } from './tree.ts'
 import type * as t from './types.ts'
 import { Usage } from './usage.ts'
@@ -100,6 +105,8 @@ export class Namespace {
   readonly #commands: CommandLog
   /** What is changed in an under-store as well. */
   readonly intents: Intents
+  /** How a subtree is compared with its under-store. */
+  readonly sync: StoreSync
   readonly #metrics: NamespaceMetrics | undefined
 
   /** Formats an empty store: `durable()` tells when that has been written. */
@@ -118,12 +125,14 @@ export class Namespace {
     })
     const mounts = new MountTable()
     for (const mounted of readMounts(store)) mounts.add(mounted)
+    mounts.setModes(readModes(store))
     this.#engine = new Engine(
       { umask: options.umask },
       {
         tree: this.#tree,
         access: new Access(options),
         mounts,
+        pathConf: new PathConf(store, mounts),
         usage: this.#usage,
         listing: this.#listing,
         blocks,
@@ -134,7 +143,12 @@ export class Namespace {
       { maxCommands: options.maxCommands ?? 2 ** 18, maxAgeMs: options.maxCommandAgeMs ?? 600_000 },
       { store, runtime },
     )
-    this.intents = new Intents({ engine: this.#engine, change: (name, plan) => this.#change(name, plan) })
+    const planned = {
+      engine: this.#engine,
+      change: <T>(name: string, plan: () => T) => this.#change(name, plan),
+    }
+    this.intents = new Intents(planned)
+    this.sync = new StoreSync(planned)
     const { metrics } = modules
     const sources = { totals: () => this.totals(), blocks, listing: this.#listing, tree: this.#tree }
     this.#metrics = metrics === undefined ? undefined : new NamespaceMetrics(metrics, sources)
@@ -191,7 +205,7 @@ export class Namespace {
         return this.#settled({ page: this.#engine.entry(place.name, place.record) })
       }
       const directory = this.#engine.node(place)
-      if ((directory.mode & 0o444) !== 0o444 || !directory.open) {
+      if ((directory.mode & 0o444) !== 0o444 || !directory.open || (directory.flags & FLAG_ACL) !== 0) {
         this.#engine.access.check(directory, caller, READ | EXECUTE, path)
       }
       const settled = this.#usage.settle(SETTLE_PER_READ)
@@ -264,6 +278,21 @@ export class Namespace {
 
   mount(id: MountId): t.Mount | undefined {
     return this.#engine.mounts.byId(id)
+  }
+
+  isSuperuser(caller: t.Caller): boolean {
+    return this.#engine.access.isSuperuser(caller)
+  }
+
+  /** How old what is shown of the path's under-store may be; undefined where nothing was asked for. */
+  contractOf(path: string): Consistency | undefined {
+    return this.#engine.pathConf.contractOf(path)
+  }
+
+  /** The configuration of paths, by path. */
+  pathConf(): { readonly entries: readonly PathProperties[]; readonly version: number } {
+    const { pathConf } = this.#engine
+    return { entries: pathConf.list(), version: pathConf.version }
   }
 
   /** Grows with every change of the mount table. */
@@ -443,6 +472,23 @@ export class Namespace {
     return this.#change('mount', () => updateMount(this.#engine, request, caller))
   }
 
+  /** Resolves with the paths of the mounts that are affected. @throws NOT_FOUND, PERMISSION_DENIED */
+  setUfsMode(uri: string, mode: t.UfsMode, caller: t.Caller): Promise<readonly string[]> {
+    return this.#change('ufs_mode', () => setUfsMode(this.#engine, uri, mode, caller))
+  }
+
+  /** Sets and removes properties of a path. @throws INVALID_ARGUMENT, PERMISSION_DENIED */
+  setPathConf(
+    request: {
+      readonly path: string
+      readonly set: Readonly<Record<string, string>>
+      readonly remove: readonly string[]
+    },
+    caller: t.Caller,
+  ): Promise<number> {
+    return this.#change('path_conf', () => setPathConf(this.#engine, request, caller))
+  }
+
   /** Resolves with the mount that was; of a repeat only its id and path are known. */
   removeMount(
     request: { readonly path: string; readonly commandId?: Uint8Array },
@@ -505,6 +551,11 @@ export class Namespace {
       const place = parent === undefined ? undefined : this.#tree.place(path)
       if (place?.record !== undefined) markStale(this.#engine, { ...place, record: place.record }, stale)
     })
+  }
+
+  /** The under-store had the path no longer when it was asked: it goes, unless it holds what is nowhere else. */
+  vanish(path: string, askedMs: number): Promise<boolean> {
+    return this.#change('evict', () => vanishAt(this.#engine, path, askedMs))
   }
 
   /** Deletes whatever the path is, without permissions and without touching an under-store (TTL, vanished sources). */

@@ -9,13 +9,12 @@
  */
 import { AlluxioError, type FileId, parentPath, ROOT_ID } from '../core/index.ts'
 import type { Change, RecordStore, Table } from '../metastore/store.ts'
-import { Directory } from './directory.ts'
+import { Directory, isSearchable } from './directory.ts'
 import { COUNTER_BYTES, idKey, inodeKey, nameOfKey, parentOfKey } from './keys.ts'
 
 const LENGTH_OFFSET = 16
 const MODIFIED_OFFSET = 24
 const ID_OFFSET = 8
-const SEARCH_ALL = 0o111
 const FOUND_PLACES = 4
 const NO_COUNTERS = Buffer.alloc(COUNTER_BYTES)
 
@@ -214,11 +213,13 @@ export class Tree {
 
   /** A directory's record with other attributes. */
   setRecord(directory: Directory, record: Buffer): void {
-    const searchable = (record.readUInt16LE(4) & 0o111) === (directory.mode & 0o111)
+    const asBefore =
+      (record.readUInt16LE(4) & 0o111) === (directory.mode & 0o111) &&
+      isSearchable(record) === isSearchable(directory.record)
     directory.replaceRecord(owned(record), this.store.openBatch)
     this.#held.add(directory)
     this.putInode(directory.parent?.id ?? 0, directory.key, directory.record)
-    if (!searchable) {
+    if (!asBefore) {
       directory.open = isOpen(directory)
       this.#forget = true
     }
@@ -388,7 +389,7 @@ export function notFound(path: string): AlluxioError {
 
 function isOpen(directory: Directory): boolean {
   for (let d: Directory | undefined = directory; d !== undefined; d = d.parent) {
-    if ((d.mode & SEARCH_ALL) !== SEARCH_ALL) return false
+    if (!isSearchable(d.record)) return false
   }
   return true
 }

@@ -1,5 +1,13 @@
 /** The words of the namespace's interface: what callers hand in and what they get back. */
-import type { FileId, FileRecord, MountId, PersistenceState, RecordView, TtlAction } from '../core/index.ts'
+import type {
+  AclChange,
+  FileId,
+  FileRecord,
+  MountId,
+  PersistenceState,
+  RecordView,
+  TtlAction,
+} from '../core/index.ts'
 import type { Intent, IntentId } from './intents.ts'
 
 /** A result that may depend on a batch that is not yet durable: then it is a promise that waits for it. */
@@ -20,7 +28,12 @@ export interface Mount {
   readonly shared: boolean
   /** Store options; secrets are references, never values. */
   readonly options: Readonly<Record<string, string>>
+  /** Maintenance mode of its store; absent: readWrite. */
+  readonly mode?: 'readOnly' | 'noAccess'
 }
+
+/** What daemons may ask of an under-store. */
+export type UfsMode = 'readWrite' | 'readOnly' | 'noAccess'
 
 /** Where a namespace path lies in an under-store. */
 export interface Resolution {
@@ -151,6 +164,7 @@ export interface AttributeRequest extends Command {
   readonly accessedMs?: number
   /** null removes an attribute. */
   readonly xattr?: Readonly<Record<string, Uint8Array | null>>
+  readonly acl?: AclChange
 }
 
 export interface MountRequest extends Command {

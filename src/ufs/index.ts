@@ -8,16 +8,17 @@
  */
 export { runUfsTests, type UfsTestResult, ufsTestNames, ufsTestSkipReason } from './contract-suite/index.ts'
 export type { FaultOptions } from './layers/faults.ts'
+export { modeRefusal, readOnlyStore } from './layers/mode.ts'
 export { MemoryStore, type MemoryStoreOptions, MemoryTree, memoryFactory } from './memory/index.ts'
 export { type Extension, type ExtensionState, Extensions, StorePlugIns } from './plug-ins/index.ts'
 export {
-  openStore,
   builtInSchemes,
+  openStore,
   type StoreModules,
   type UfsFactory,
   type UfsModules,
   type UfsOptions,
 } from './registry.ts'
-export { mountOptions } from './settings.ts'
+export { mountOptions, shownOptions } from './settings.ts'
 export type * from './store.ts'
-export type { UfsUri } from './uri.ts'
+export { parseUfsUri, type UfsUri } from './uri.ts'

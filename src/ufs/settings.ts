@@ -1,6 +1,6 @@
 /** Reads the options of a mount by their declarations in `core/options/ufs.options.ts`. */
 
-import type { Config, Option } from '../core/config/index.ts'
+import { type Config, declaredOptions, type Option } from '../core/config/index.ts'
 import { AlluxioError, isAlluxioError } from '../core/index.ts'
 import * as OPTIONS from '../core/options/ufs.options.ts'
 import type { UfsOptions } from './registry.ts'
@@ -18,15 +18,27 @@ export function setting<T>(options: UfsOptions, option: Option<T>): T {
   }
 }
 
-/** Options of a mount: what the site says for all stores (`alluxio.underfs.…`, `s3a.…`), then what the mount says. */
+/** Options of a mount: what the site says for all stores (`alluxio.underfs.…`, `s3a.…`, `fs.…`), then what the mount says. */
 export function mountOptions(config: Config, options: UfsOptions = {}): Record<string, string> {
   const merged: Record<string, string> = {}
-  for (const prefix of ['alluxio.underfs.', 's3a.']) {
+  for (const prefix of ['alluxio.underfs.', 's3a.', 'fs.']) {
     for (const [key, text] of Object.entries(config.subtree(prefix))) merged[prefix + key] = text
   }
   // Code is named for the whole process (`plug-ins/`), never by a mount.
   delete merged[OPTIONS.UFS_MODULES.key]
   return { ...merged, ...options }
+}
+
+const SECRET_NAME = /secret|password|passphrase|token|credential|access.?key/i
+
+/** Options of a mount as they may be shown: of a secret its reference (`env:NAME`, `file:PATH`), never its value. */
+export function shownOptions(options: UfsOptions): Record<string, string> {
+  const shown: Record<string, string> = {}
+  for (const [key, text] of Object.entries(options)) {
+    const secret = declaredOptions().get(key)?.secret ?? SECRET_NAME.test(key)
+    shown[key] = secret && text !== '' && !/^(env|file):/.test(text) ? '******' : text
+  }
+  return shown
 }
 
 export interface LayerSettings {

@@ -70,6 +70,12 @@ export const MASTER_LISTING_CACHE = option('alluxio.master.listing.cache.size', 
   scope: 'master',
   doc: 'Memory for encoded pages of directories that are listed again and again.',
 })
+export const MASTER_UFS_ANSWER_TIMEOUT = option('alluxio.master.ufs.answer.timeout', 'duration', {
+  default: 10_000,
+  scope: 'master',
+  doc: 'Longest that a mount, or a request that has to be checked with an under-store, waits for the store before it is refused.',
+  min: 1,
+})
 export const MASTER_ABSENT_CACHE = option('alluxio.master.ufs.path.absent.cache.ttl', 'duration', {
   default: 1_000,
   scope: 'master',

@@ -17,6 +17,7 @@ import { Callers } from './services/callers.ts'
 import { FsMutations } from './services/fs-mutations.ts'
 import { FsReads } from './services/fs-reads.ts'
 import { MetadataLoader } from './services/metadata-loader.ts'
+import { MountService } from './services/mount-service.ts'
 import { PathLocks } from './services/path-locks.ts'
 import { Persistence } from './services/persistence.ts'
 import { StoreChanges } from './services/store-changes.ts'
@@ -104,7 +105,8 @@ async function serve(
           : persistence.isUnderWay(path) || uploads.isExpected(path),
     },
   )
-  const reads = new FsReads({ namespace, blocks, loader, workers, callers, runtime })
+  const answerMs = config.get(o.MASTER_UFS_ANSWER_TIMEOUT)
+  const reads = new FsReads({ answerMs }, { namespace, blocks, loader, workers, callers, runtime })
   const uploads = new Uploads({ runtime })
   const superuser = { user: modules.superuser.user, groups: [modules.superuser.group] }
   const steps = new StoreSteps({ namespace, stores, runtime, superuser })
@@ -142,6 +144,10 @@ async function serve(
     reads,
     log,
   })
+  const mounts = new MountService(
+    { answerMs },
+    { namespace, stores, loader, locks, persistence, freer, callers, runtime, log },
+  )
   const ttl = new Ttl(
     { intervalMs: config.get(o.MASTER_TTL_CHECKER_INTERVAL) },
     { namespace, blocks, mutations, persistence, freer, superuser, runtime, log, metrics },
@@ -168,12 +174,12 @@ async function serve(
     },
     { config, namespace, blocks, workers, reads, stores, metrics, runtime, log },
   )
-  rpc.serve(MasterFs, serviceOf(reads, mutations))
+  rpc.serve(MasterFs, serviceOf(reads, mutations, mounts))
   rpc.serve(
     MasterBlock,
     new BlockService({ clusterId }, { namespace, blocks, workers, freer, persistence, log }),
   )
-  rpc.serve(MasterAdmin, admin)
+  rpc.serve(MasterAdmin, { ...admin, setUfsMode: mounts.setUfsMode, setPathConf: mounts.setPathConf })
   observe(metrics, { workers, store })
 
   const supervisor: Supervisor = new Supervisor(
@@ -241,21 +247,11 @@ function namespaceOptions(config: Config, { superuser }: MasterModules) {
   }
 }
 
-/** One service of two halves; each method keeps its own `this`. */
-function serviceOf(reads: FsReads, mutations: FsMutations) {
-  const { getStatus, statusById, list, open, blocks, contentSummary, mounts, checksum } = reads
-  const {
-    create,
-    complete,
-    mkdir,
-    rename,
-    delete: remove,
-    free,
-    setAttribute,
-    persist,
-    mount,
-    unmount,
-  } = mutations
+/** One service of three parts; each method keeps its own `this`. */
+function serviceOf(reads: FsReads, mutations: FsMutations, mounting: MountService) {
+  const { getStatus, statusById, list, open, blocks, contentSummary, checksum } = reads
+  const { mount, updateMount, unmount, mounts, pathConf } = mounting
+  const { create, complete, mkdir, rename, delete: remove, free, setAttribute, persist } = mutations
   return {
     getStatus,
     statusById,
@@ -274,7 +270,9 @@ function serviceOf(reads: FsReads, mutations: FsMutations) {
     setAttribute,
     persist,
     mount,
+    updateMount,
     unmount,
+    pathConf,
   }
 }
 

@@ -57,8 +57,9 @@ export const MasterAdmin = contract({
       response: T.Object({
         mounts: T.Array(
           T.Composite([
-            MountInfo,
+            T.Omit(MountInfo, ['mode']),
             T.Object({ scheme: T.String(), capacityBytes: T.Number(), usedBytes: T.Number() }),
+            T.Pick(MountInfo, ['mode']),
           ]),
         ),
       }),
@@ -85,6 +86,30 @@ export const MasterAdmin = contract({
       response: T.Object({
         values: T.Array(T.Object({ key: T.String(), value: T.String(), source: T.String() })),
       }),
+    }),
+    setUfsMode: unary({
+      id: 20,
+      idempotent: true,
+      deadlineMs: 30_000,
+      doc: 'Maintenance mode of the under-stores that are mounted at or below a URI. Durable. Answers with the paths of their mounts.',
+      request: T.Object({
+        uri: T.String(),
+        mode: T.Union([T.Literal('readWrite'), T.Literal('readOnly'), T.Literal('noAccess')]),
+      }),
+      response: T.Object({ paths: T.Array(T.String()) }),
+    }),
+    setPathConf: unary({
+      id: 21,
+      idempotent: true,
+      deadlineMs: 30_000,
+      doc: 'Sets and removes properties of a path. Durable.',
+      request: T.Object({
+        path: T.String(),
+        set: T.Record(T.String(), T.String()),
+        /** Keys; one that is not set is no error. */
+        remove: T.Array(T.String()),
+      }),
+      response: T.Object({ version: T.Number() }),
     }),
   },
 })

@@ -45,6 +45,8 @@ export const MasterFs = contract({
         cursor: T.Optional(T.String()),
         /** The path is a file, the page's only entry. */
         file: T.Optional(T.Boolean()),
+        /** The directory's last sync with its under-store failed: what is listed may be old. */
+        stale: T.Optional(T.Boolean()),
       }),
     }),
     open: unary({
@@ -175,6 +177,19 @@ export const MasterFs = contract({
         modifiedMs: T.Optional(T.Number()),
         accessedMs: T.Optional(T.Number()),
         xattr: T.Optional(T.Record(T.String(), T.Union([Bytes, T.Null()]))),
+        /** A change of access control lists, entries as text (core/acl). */
+        acl: T.Optional(
+          T.Object({
+            action: T.Union([
+              T.Literal('SET'),
+              T.Literal('MODIFY'),
+              T.Literal('REMOVE'),
+              T.Literal('REMOVE_ALL'),
+              T.Literal('REMOVE_DEFAULT'),
+            ]),
+            entries: T.Array(T.String()),
+          }),
+        ),
       }),
       response: T.Object({ changed: T.Number() }),
     }),
@@ -209,6 +224,8 @@ export const MasterFs = contract({
         readOnly: T.Boolean(),
         shared: T.Boolean(),
         options: T.Record(T.String(), T.String()),
+        /** Mount it although the store does not answer. */
+        force: T.Optional(T.Boolean()),
       }),
       response: T.Object({ mountId: T.Number() }),
     }),
@@ -239,6 +256,29 @@ export const MasterFs = contract({
       doc: 'Where the file or directory of an id is now, and its metadata. An empty file is not found by its id.',
       request: T.Object({ fileId: T.Number() }),
       response: T.Object({ path, entry: Bytes }),
+    }),
+    updateMount: unary({
+      id: 30,
+      ...WRITE,
+      doc: 'Replaces what a mount allows and how its store is reached; what is known of its files stays. Old options are not inherited.',
+      request: T.Object({
+        path,
+        readOnly: T.Boolean(),
+        shared: T.Boolean(),
+        options: T.Record(T.String(), T.String()),
+        force: T.Optional(T.Boolean()),
+      }),
+      response: T.Object({}),
+    }),
+    pathConf: unary({
+      id: 31,
+      ...READ,
+      doc: 'The configuration of paths, for clients to apply: for each key the longest path that sets it wins.',
+      request: T.Object({}),
+      response: T.Object({
+        entries: T.Array(T.Object({ path, properties: T.Record(T.String(), T.String()) })),
+        version: T.Number(),
+      }),
     }),
   },
 })

@@ -47,4 +47,6 @@ export const MountInfo = T.Object({
   shared: T.Boolean(),
   /** Store options; secrets are references (`env:NAME`, `file:PATH`), never values. */
   options: T.Record(T.String(), T.String()),
+  /** Maintenance mode of its store; absent: readWrite. */
+  mode: T.Optional(T.Union([T.Literal('readOnly'), T.Literal('noAccess')])),
 })

@@ -12,11 +12,12 @@ import {
 } from '../../../core/index.ts'
 import type { BlockMap, Namespace } from '../../../namespace/index.ts'
 import type { Handlers, MasterAdmin } from '../../../rpc/index.ts'
+import { shownOptions } from '../../../ufs/index.ts'
 import type { UnderStores } from '../../under-stores.ts'
 import type { FsReads } from './fs-reads.ts'
 import type { Worker, WorkerRegistry } from './worker-registry.ts'
 
-type Service = Handlers<typeof MasterAdmin>
+type Service = Omit<Handlers<typeof MasterAdmin>, 'setUfsMode' | 'setPathConf'>
 
 export interface AdminServiceOptions {
   readonly clusterId: string
@@ -89,10 +90,11 @@ export class AdminService implements Service {
 
   readonly ufs: Service['ufs'] = async () => {
     const { namespace, stores, log } = this.#modules
-    const mounts = namespace.mounts().map(async (mount) => {
+    const mounts = namespace.mounts().map(async (stored) => {
+      const mount = { ...stored, options: shownOptions(stored.options) }
       const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(mount.uri)?.[1]?.toLowerCase() ?? 'local'
       try {
-        const store = await stores.get(mount)
+        const store = await stores.get(stored)
         const { totalBytes, usedBytes } = store.capabilities.space
           ? await store.space()
           : { totalBytes: -1, usedBytes: -1 }

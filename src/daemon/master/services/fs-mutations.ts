@@ -4,9 +4,11 @@
  */
 import {
   AlluxioError,
+  accessAclOf,
   blockCount,
   canonicalPath,
   type FileId,
+  type FileRecord,
   isAlluxioError,
   type Log,
   type TtlAction,
@@ -22,7 +24,7 @@ import type {
   Namespace,
 } from '../../../namespace/index.ts'
 import type { Call, Handlers, MasterFs } from '../../../rpc/index.ts'
-import type { UnderStore } from '../../../ufs/index.ts'
+import { modeRefusal, type UnderStore } from '../../../ufs/index.ts'
 import type { UnderStores } from '../../under-stores.ts'
 import type { BlockFreer } from './block-freer.ts'
 import type { Callers } from './callers.ts'
@@ -52,17 +54,7 @@ export interface FsMutationsModules {
   readonly log: Log
 }
 
-type Mutations =
-  | 'create'
-  | 'complete'
-  | 'mkdir'
-  | 'rename'
-  | 'delete'
-  | 'free'
-  | 'setAttribute'
-  | 'persist'
-  | 'mount'
-  | 'unmount'
+type Mutations = 'create' | 'complete' | 'mkdir' | 'rename' | 'delete' | 'free' | 'setAttribute' | 'persist'
 
 const WALK_PAGE = 1000
 
@@ -83,6 +75,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
       persistAsync: request.complete === true && request.writeType === 'ASYNC_THROUGH',
     }
     const caller = this.#caller(call)
+    if (isThrough(request.writeType)) this.#checkMode(path)
     return this.#ready([path], async () => {
       const existing = request.overwrite ? this.#modules.namespace.inode(path) : undefined
       const leaving = this.#leaving(existing)
@@ -99,6 +92,12 @@ export class FsMutations implements Pick<Fs, Mutations> {
       if (replaced !== undefined) this.#modules.freer.kick()
       return this.#created(inode, entry)
     })
+  }
+
+  /** @throws PERMISSION_DENIED, reason UFS_MODE: bytes that have to be in the store at once cannot wait for the end of maintenance */
+  #checkMode(path: string): void {
+    const { uri, mode } = this.#modules.namespace.resolve(path).mount
+    if (mode !== undefined) throw modeRefusal(uri, mode, `${path} cannot be written through`)
   }
 
   /** The object of a file that is overwritten goes before the new one's can come. */
@@ -331,39 +330,6 @@ export class FsMutations implements Pick<Fs, Mutations> {
     return outcome
   }
 
-  readonly mount: Fs['mount'] = async (request, call) => {
-    const path = canonicalPath(request.path)
-    const { namespace, stores, locks } = this.#modules
-    await this.#lookUp(path)
-    // An id that no mount has: the store is opened once to see that it answers, under the mount's own id later.
-    const probe = { mountId: -1, uri: request.uri, options: request.options }
-    try {
-      const store = await stores.get(probe)
-      await store.list('', { limit: 1 })
-    } catch (error) {
-      throw isAlluxioError(error, 'NOT_FOUND')
-        ? new AlluxioError(
-            'NOT_FOUND',
-            `cannot mount ${request.uri}: it does not exist; create it, or correct the URI`,
-            { cause: error },
-          )
-        : error
-    } finally {
-      await stores.forget(-1)
-    }
-    return locks.exclusive([path], () => namespace.addMount({ ...request, path }, this.#caller(call)))
-  }
-
-  readonly unmount: Fs['unmount'] = async ({ path: given, commandId }, call) => {
-    const path = canonicalPath(given)
-    const { namespace, locks, stores } = this.#modules
-    // What waits for a store that never comes back ends with its mount.
-    await locks.blocking(path)?.catch(() => {})
-    const mount = await namespace.removeMount({ path, commandId }, this.#caller(call))
-    await stores.forget(mount.mountId)
-    return this.#freed()
-  }
-
   #freeFiles(inodes: readonly Inode[], forced: boolean, refuse: boolean): { files: number; bytes: number } {
     const { blocks, freer } = this.#modules
     const total = { files: 0, bytes: 0 }
@@ -394,8 +360,10 @@ export class FsMutations implements Pick<Fs, Mutations> {
       mode,
       owner,
       group,
+      acl,
       recursive,
     }: {
+      acl?: object | undefined
       mode?: number | undefined
       owner?: string | undefined
       group?: string | undefined
@@ -408,7 +376,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
       ...(owner === undefined ? {} : { owner }),
       ...(group === undefined ? {} : { group }),
     }
-    if (Object.keys(changes).length === 0) return
+    if (Object.keys(changes).length === 0 && acl === undefined) return
     let cursor: string | undefined
     do {
       const page = recursive
@@ -419,7 +387,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
         const { store, path: below } = await this.#storeOf(inode.path)
         if (!store.capabilities.posix || below === '') return
         await store
-          .setAttributes(below, changes)
+          .setAttributes(below, acl === undefined ? changes : { ...changes, mode: plainMode(inode.record) })
           .catch((error) => log.warn('attributes not passed to the under-store', { path: inode.path, error }))
       }
       cursor = 'cursor' in page ? page.cursor : undefined
@@ -488,6 +456,12 @@ export class FsMutations implements Pick<Fs, Mutations> {
   #caller(call: Call): Caller {
     return this.#modules.callers.of(call.peer.user)
   }
+}
+
+/** What a store that knows no lists is told of one: nobody gets more there than here. */
+function plainMode(record: FileRecord): number {
+  const { group, mask = 7 } = accessAclOf(record)
+  return (record.mode & ~0o070) | ((group & mask) << 3)
 }
 
 function isThrough(writeType: string): boolean {

@@ -4,9 +4,13 @@ import {
   blockCount,
   blockIdOf,
   blockLength,
+  type Consistency,
   canonicalPath,
+  FLAG_STALE,
   isAlluxioError,
   type Runtime,
+  stricterMs,
+  toAlluxioError,
   type WorkerId,
 } from '../../../core/index.ts'
 import type { BlockMap, Caller, Inode, Namespace, Settled } from '../../../namespace/index.ts'
@@ -19,6 +23,7 @@ import type {
   UfsSource,
   WorkerAddress,
 } from '../../../rpc/index.ts'
+import { answeredWithin } from './answer-deadline.ts'
 import type { Callers } from './callers.ts'
 import type { MetadataLoader } from './metadata-loader.ts'
 import type { WorkerRegistry } from './worker-registry.ts'
@@ -26,6 +31,11 @@ import type { WorkerRegistry } from './worker-registry.ts'
 type Fs = Handlers<typeof MasterFs>
 type Block = Infer<typeof BlockInfo>
 type Address = Infer<typeof WorkerAddress>
+
+export interface FsReadsOptions {
+  /** Longest that a read waits for an under-store, ms. */
+  readonly answerMs: number
+}
 
 export interface FsReadsModules {
   readonly namespace: Namespace
@@ -41,22 +51,20 @@ const BLOCKS_PER_ANSWER = 1000
 const MAX_PAGE = 10_000
 
 export class FsReads
-  implements
-    Pick<
-      Fs,
-      'getStatus' | 'statusById' | 'list' | 'open' | 'blocks' | 'contentSummary' | 'mounts' | 'checksum'
-    >
+  implements Pick<Fs, 'getStatus' | 'statusById' | 'list' | 'open' | 'blocks' | 'contentSummary' | 'checksum'>
 {
+  readonly #options: FsReadsOptions
   readonly #modules: FsReadsModules
 
-  constructor(modules: FsReadsModules) {
+  constructor(options: FsReadsOptions, modules: FsReadsModules) {
+    this.#options = options
     this.#modules = modules
   }
 
   readonly getStatus: Fs['getStatus'] = ({ path: given, syncIntervalMs }, call) => {
     const path = canonicalPath(given)
     const caller = this.#caller(call)
-    return this.#found(path, syncIntervalMs, () =>
+    return this.#found(path, syncIntervalMs, false, () =>
       mapSettled(this.#modules.namespace.entry(path, caller), asEntry),
     )
   }
@@ -64,7 +72,10 @@ export class FsReads
   readonly statusById: Fs['statusById'] = ({ fileId }, call) => {
     const { namespace } = this.#modules
     const { path } = this.#byId(fileId)
-    return mapSettled(namespace.entry(path, this.#caller(call)), (entry) => ({ path, entry }))
+    const caller = this.#caller(call)
+    return this.#found(path, undefined, false, () =>
+      mapSettled(namespace.entry(path, caller), (entry) => ({ path, entry })),
+    )
   }
 
   readonly list: Fs['list'] = async (
@@ -72,31 +83,61 @@ export class FsReads
     call,
   ) => {
     const path = canonicalPath(given)
-    const { namespace, loader } = this.#modules
+    const { namespace } = this.#modules
     const caller = this.#caller(call)
     const listing = async () => {
       const page = await namespace.list(path, caller, {
         limit: Math.max(1, Math.min(limit, MAX_PAGE)),
         cursor,
       })
-      return namespace.inode(path)?.record.directory === false ? { ...page, file: true } : page
+      const record = namespace.inode(path)?.record
+      if (record === undefined) return page
+      if (!record.directory) return { ...page, file: true }
+      return (record.flags & FLAG_STALE) === 0 ? page : { ...page, stale: true }
     }
     // A later page never syncs: the first one did.
-    if (cursor !== undefined || loadMetadata === 'NEVER') return listing()
-    if (namespace.inode(path) === undefined) await loader.find(path)
+    if (cursor !== undefined) return listing()
+    const contract = namespace.contractOf(path)
+    const ageMs = loadMetadata === 'ALWAYS' ? 0 : syncIntervalMs
+    if (loadMetadata === 'NEVER' && contract?.strict !== true) return listing()
     const inode = namespace.inode(path)
     if (inode !== undefined) await this.#checkTraversal(path, caller)
-    if (inode?.record.directory === false) await loader.refresh(path, syncIntervalMs)
-    else if (inode !== undefined)
-      await loader.children(path, loadMetadata === 'ALWAYS' || this.#isOld(inode, syncIntervalMs))
+    const checked = this.#listed(path, stricterMs(ageMs, contract?.lookMs ?? -1), contract)
+    if (checked !== false) await this.#tolerant(path, ageMs, contract, false, checked)
     return listing()
+  }
+
+  /** Brings the children of a path up to an age. */
+  #listed(path: string, ageMs: number, contract: Consistency | undefined): false | Promise<unknown> {
+    const { namespace, loader } = this.#modules
+    const inode = namespace.inode(path)
+    if (inode?.record.directory === false) return loader.refresh(path, ageMs)
+    if (inode !== undefined) return this.#children(inode, ageMs)
+    const search = loader.find(path, false, contract?.absentMs)
+    if (search === false) return false
+    return search.then(async () => {
+      const found = namespace.inode(path)
+      if (found?.record.directory === true) await this.#children(found, ageMs)
+    })
+  }
+
+  #children(inode: Inode, ageMs: number): false | Promise<unknown> {
+    const { loader, namespace } = this.#modules
+    const { path } = inode
+    const again = this.#isOld(inode, ageMs)
+    const listing = loader.children(path, again, ageMs)
+    if (listing === false || !again) return listing
+    // A store of objects lists nothing where no directory is.
+    return listing.then(async (found) => {
+      if (!found || namespace.inode(path)?.record.length === 0) await loader.refresh(path, 0)
+    })
   }
 
   readonly open: Fs['open'] = ({ path: given, syncIntervalMs }, call) => {
     const path = canonicalPath(given)
     const { namespace } = this.#modules
     const caller = this.#caller(call)
-    return this.#found(path, syncIntervalMs, () =>
+    return this.#found(path, syncIntervalMs, true, () =>
       mapSettled(namespace.open(path, caller), (inode) =>
         mapSettled(namespace.entry(path, caller), (entry) => this.#opened(inode, entry)),
       ),
@@ -119,27 +160,70 @@ export class FsReads
     return namespace.contentSummary(path, caller)
   }
 
-  readonly mounts: Fs['mounts'] = () => {
-    const { namespace } = this.#modules
-    return { mounts: [...namespace.mounts()], version: namespace.mountsVersion }
-  }
-
   readonly checksum: Fs['checksum'] = () => ({})
 
   /** Runs a read; when the path is unknown or must be checked, asks the under-store first and reads again. */
-  #found<T>(path: string, syncIntervalMs: number | undefined, read: () => Settled<T>): Settled<T> {
-    const { loader } = this.#modules
-    if (syncIntervalMs !== undefined && syncIntervalMs >= 0) {
-      const refresh = loader.refresh(path, syncIntervalMs)
-      if (refresh !== false) return refresh.then(read)
+  #found<T>(path: string, syncIntervalMs = -1, opens: boolean, read: () => Settled<T>): Settled<T> {
+    const { loader, namespace } = this.#modules
+    const contract = namespace.contractOf(path)
+    const ownMs = contract === undefined ? -1 : opens ? contract.openMs : contract.lookMs
+    const ageMs = stricterMs(syncIntervalMs, ownMs)
+    if (ageMs >= 0) {
+      const refresh = loader.refresh(path, ageMs)
+      if (refresh !== false) return this.#tolerant(path, syncIntervalMs, contract, opens, refresh).then(read)
     }
     try {
       return read()
     } catch (error) {
       if (!isAlluxioError(error, 'NOT_FOUND')) throw error
-      const search = loader.find(path)
+      const search = loader.find(path, false, contract?.absentMs)
       if (search === false) throw error
-      return search.then(read)
+      return this.#answered(path, contract, search).then(read)
+    }
+  }
+
+  /**
+   * Waits for a look at the under-store. One that fails keeps nobody from seeing what is known, marked stale, if only the
+   * contract of the path asked for it and it is not strict; but no file is opened beyond its contract.
+   */
+  async #tolerant(
+    path: string,
+    askedMs: number,
+    contract: Consistency | undefined,
+    opens: boolean,
+    look: Promise<unknown>,
+  ): Promise<void> {
+    const { namespace } = this.#modules
+    try {
+      await this.#answered(path, contract, look)
+    } catch (error) {
+      if (opens || askedMs >= 0 || contract === undefined || contract.strict) throw error
+      if (namespace.inode(path) === undefined) throw error
+      await namespace.markStale(path, true)
+    }
+  }
+
+  /** @throws UNAVAILABLE, TIMEOUT: the store does not answer, or not in time; what it refuses */
+  async #answered(path: string, contract: Consistency | undefined, look: Promise<unknown>): Promise<void> {
+    const { runtime, namespace } = this.#modules
+    const { answerMs } = this.#options
+    const late = () => new AlluxioError('UNAVAILABLE', `no answer within ${answerMs / 1000} s`)
+    try {
+      await answeredWithin(runtime, answerMs, look, late)
+    } catch (error) {
+      const { code, reason, message } = toAlluxioError(error)
+      if (code !== 'UNAVAILABLE' && code !== 'TIMEOUT') throw error
+      const { uri } = namespace.resolve(path).mount
+      const why = contract === undefined ? '' : ` (its contract is ${contract.name})`
+      throw new AlluxioError(
+        code,
+        `${path} has to be checked with ${uri}${why}, which does not answer: ${message}`,
+        {
+          reason: reason ?? 'STORE_DOWN',
+          details: { path, uri },
+          cause: error,
+        },
+      )
     }
   }
 

@@ -18,6 +18,7 @@ import {
   parentPath,
   pathNames,
   type Runtime,
+  stricterMs,
 } from '../../../core/index.ts'
 import type { Inode, LoadedEntry, Namespace } from '../../../namespace/index.ts'
 import type { UfsPage, UfsStatus, UnderStore } from '../../../ufs/index.ts'
@@ -54,11 +55,19 @@ const MOST_LOOKS = 8
 /** Thrown within this file only. */
 const DISTURBED = Symbol('disturbed')
 
+interface Run {
+  readonly ended: Promise<boolean>
+  /** Before the store was asked, ms. */
+  readonly startedMs: number
+  /** For who comes when this one has begun too long ago. */
+  next: Promise<boolean> | undefined
+}
+
 export class MetadataLoader {
   readonly #options: MetadataLoaderOptions
   readonly #modules: MetadataLoaderModules
-  readonly #running = new Map<string, Promise<boolean>>()
-  /** Paths that a store did not have, with the monotonic time until which that is believed; oldest first. */
+  readonly #running = new Map<string, Run>()
+  /** Paths that a store did not have, with the monotonic time when it was asked; oldest first. */
   readonly #absent = new Map<string, number>()
   /** Files that a `status` found unchanged, with the time (ms) before it was asked; oldest first. */
   readonly #checked = new Map<FileId, number>()
@@ -86,22 +95,26 @@ export class MetadataLoader {
    * Looks for a path that the namespace does not know. False when the answer is already known to be no, without any call;
    * else a promise of whether it was found. What others put into a directory after it was loaded is found too, unless the
    * search is `forWrite`: a writer trusts what is loaded.
+   * @param absentMs longest that an earlier no is believed; -1 as long as configured
    */
-  find(path: string, forWrite = false): false | Promise<boolean> {
+  find(path: string, forWrite = false, absentMs = -1): false | Promise<boolean> {
     const known = this.#deepestKnown(path)
     if (known === undefined || known.path === path || !isInStore(known)) return false
     if (this.#modules.busy(path, false)) return false
-    if (isLoaded(known) && (forWrite || this.#isAbsent(path))) return false
-    return this.#once('find', path, (mark) => this.#find(path, mark))
+    if (isLoaded(known) && (forWrite || this.#isAbsent(path, absentMs))) return false
+    return this.#once('find', path, this.#oldest(absentMs), (mark) => this.#find(path, mark))
   }
 
-  /** Loads the children of a directory if it was never loaded, or always with `again`. False: nothing had to be done. */
-  children(path: string, again: boolean): false | Promise<boolean> {
+  /**
+   * Loads the children of a directory if it was never loaded, or always with `again`. False: nothing had to be done.
+   * @param ageMs a listing that is under way serves if it began no longer ago; -1 any, 0 none
+   */
+  children(path: string, again: boolean, ageMs = -1): false | Promise<boolean> {
     const inode = this.#modules.namespace.inode(path)
     if (inode === undefined || !inode.record.directory || inode.record.persistence !== 'PERSISTED')
       return false
     if (!again && (inode.record.flags & FLAG_CHILDREN_LOADED) !== 0) return false
-    return this.#once('children', path, (mark) => this.#loadChildren(inode, mark))
+    return this.#once('children', path, this.#oldest(ageMs), (mark) => this.#loadChildren(inode, mark))
   }
 
   /** Checks one known path against its store if it was last checked longer ago than `intervalMs` (0: always). */
@@ -110,18 +123,27 @@ export class MetadataLoader {
     if (intervalMs < 0) return false
     const inode = namespace.inode(path)
     if (inode === undefined) {
-      this.#absent.delete(path)
-      return this.find(path)
+      return this.find(path, false, intervalMs)
     }
     if (inode.record.persistence !== 'PERSISTED' || path === namespace.resolve(path).mount.path) return false
-    if (intervalMs === 0) return this.#once('refresh', path, (mark) => this.#refresh(path, mark))
+    if (intervalMs === 0) return this.#check(path, 0)
     const oldestMs = runtime.now() - intervalMs
     const { id } = inode.record
     if (Math.max(namespace.syncedMs(inode), this.#checked.get(id) ?? 0) > oldestMs) return false
     if (this.#sharesPage(inode.parentId, oldestMs, intervalMs))
-      return this.#refreshTogether(path, inode, oldestMs)
+      return this.#refreshTogether(path, inode, oldestMs, intervalMs)
     remember(this.#checkedIn, inode.parentId, runtime.now())
-    return this.#once('refresh', path, (mark) => this.#refresh(path, mark))
+    return this.#check(path, intervalMs)
+  }
+
+  #check(path: string, ageMs: number): Promise<boolean> {
+    return this.#once('refresh', path, this.#oldest(ageMs), (mark) => this.#refresh(path, mark))
+  }
+
+  /** When a look at the store must have begun, or later, to be of this age now; -1: whenever. */
+  #oldest(ageMs: number): number {
+    if (ageMs < 0) return Number.NEGATIVE_INFINITY
+    return ageMs === 0 ? Number.POSITIVE_INFINITY : this.#modules.runtime.now() - ageMs
   }
 
   /** Whether a sibling was checked by itself within the interval, so that checking all of them at once is worth a page. */
@@ -131,17 +153,19 @@ export class MetadataLoader {
   }
 
   /** Checks the whole directory of a path by one page; the path alone where that does not do. */
-  async #refreshTogether(path: string, inode: Inode, oldestMs: number): Promise<boolean> {
+  async #refreshTogether(path: string, inode: Inode, oldestMs: number, intervalMs: number): Promise<boolean> {
     const { namespace, runtime } = this.#modules
     const directory = namespace.inode(parentPath(path))
     if (directory !== undefined && isInStore(directory)) {
-      const checked = await this.#once('siblings', directory.path, (mark) => this.#loadPage(directory, mark))
+      const checked = await this.#once('siblings', directory.path, oldestMs, (mark) =>
+        this.#loadPage(directory, mark),
+      )
       const known = namespace.inode(path)
       // A page that was long on its way when this caller came is too old for it.
       if (checked && (known === undefined || namespace.syncedMs(known) > oldestMs)) return known !== undefined
       if (!checked) remember(this.#alone, inode.parentId, runtime.now())
     }
-    return this.#once('refresh', path, (mark) => this.#refresh(path, mark))
+    return this.#check(path, intervalMs)
   }
 
   /** Loads a directory that is no longer than a page. False: it is longer, gone, being changed here, or may not be listed. */
@@ -159,10 +183,21 @@ export class MetadataLoader {
     }
   }
 
-  #once(kind: string, path: string, work: (mark: number) => Promise<boolean>): Promise<boolean> {
+  /** Joins the same work under way if it began after `oldestMs`, else does it when that has ended, once for all who wait. */
+  #once(
+    kind: string,
+    path: string,
+    oldestMs: number,
+    work: (mark: number) => Promise<boolean>,
+  ): Promise<boolean> {
     const key = `${kind} ${path}`
     const running = this.#running.get(key)
-    if (running !== undefined) return running
+    if (running !== undefined) {
+      if (running.startedMs > oldestMs) return running.ended
+      const again = () => this.#once(kind, path, Number.NEGATIVE_INFINITY, work)
+      running.next ??= running.ended.then(again, again)
+      return running.next
+    }
     this.#loads.add()
     const run = this.#undisturbed(path, work)
       .catch((error) => {
@@ -170,7 +205,7 @@ export class MetadataLoader {
         throw error
       })
       .finally(() => this.#running.delete(key))
-    this.#running.set(key, run)
+    this.#running.set(key, { ended: run, startedMs: this.#modules.runtime.now(), next: undefined })
     return run
   }
 
@@ -202,7 +237,8 @@ export class MetadataLoader {
   }
 
   async #find(path: string, mark: number): Promise<boolean> {
-    const { namespace } = this.#modules
+    const { namespace, runtime } = this.#modules
+    const askedMs = runtime.monotonic()
     let known = this.#deepestKnown(path)
     while (known !== undefined && known.path !== path && isInStore(known)) {
       const missing = pathNames(path).slice(pathNames(known.path).length)
@@ -216,25 +252,27 @@ export class MetadataLoader {
       known = next
     }
     const found = namespace.inode(path) !== undefined
-    if (!found) this.#rememberAbsent(path)
+    if (!found) this.#rememberAbsent(path, askedMs)
     return found
   }
 
-  #isAbsent(path: string): boolean {
-    const until = this.#absent.get(path)
-    if (until === undefined) return false
-    if (until > this.#modules.runtime.monotonic()) return true
+  #isAbsent(path: string, absentMs: number): boolean {
+    const askedMs = this.#absent.get(path)
+    if (askedMs === undefined) return false
+    const believedMs = stricterMs(absentMs, this.#options.absentMs)
+    if (askedMs + believedMs > this.#modules.runtime.monotonic()) return true
     this.#absent.delete(path)
     return false
   }
 
-  #rememberAbsent(path: string): void {
+  #rememberAbsent(path: string, askedMs: number): void {
     if (this.#absent.size >= MAX_ABSENT)
       for (const oldest of this.#absent.keys()) {
         this.#absent.delete(oldest)
         break
       }
-    this.#absent.set(path, this.#modules.runtime.monotonic() + this.#options.absentMs)
+    this.#absent.delete(path)
+    this.#absent.set(path, askedMs)
   }
 
   /** One call for a path some levels below what is known; its parents come with it. */
@@ -310,7 +348,7 @@ export class MetadataLoader {
       // Only what the store had and lost is dropped, and only if nobody changed it meanwhile.
       const now = namespace.inode(path)
       if (now?.record.persistence === 'PERSISTED' && now.record.id === before?.record.id)
-        await namespace.evict(path)
+        await namespace.vanish(path, askedMs)
       return false
     })
   }

@@ -164,6 +164,8 @@ export class Persistence implements Component {
 
   #isDue({ fileId, path }: PersistTask, now: number): boolean {
     if (this.#underWay.has(fileId) || this.#pathsUnderWay.has(path)) return false
+    // A store in maintenance is waited for.
+    if (this.#modules.namespace.resolve(path).mount.mode !== undefined) return false
     const retry = this.#retries.get(fileId)
     return (
       (retry === undefined || retry.notBeforeMs <= now) && this.#modules.locks.blocking(path) === undefined

@@ -1,0 +1,172 @@
+/** Mounts, the maintenance of their stores, and the configuration of paths: the parts of MasterFs and MasterAdmin about them. */
+import {
+  AlluxioError,
+  canonicalPath,
+  isAlluxioError,
+  type Log,
+  type Runtime,
+  toAlluxioError,
+} from '../../../core/index.ts'
+import { UFS_RETRY_MAX } from '../../../core/options/index.ts'
+import type { Caller, Mount, Namespace } from '../../../namespace/index.ts'
+import type { Call, Handlers, MasterAdmin, MasterFs } from '../../../rpc/index.ts'
+import { parseUfsUri, shownOptions } from '../../../ufs/index.ts'
+import type { UnderStores } from '../../under-stores.ts'
+import { answeredWithin } from './answer-deadline.ts'
+import type { BlockFreer } from './block-freer.ts'
+import type { Callers } from './callers.ts'
+import type { MetadataLoader } from './metadata-loader.ts'
+import type { PathLocks } from './path-locks.ts'
+import type { Persistence } from './persistence.ts'
+
+type Fs = Handlers<typeof MasterFs>
+type Admin = Handlers<typeof MasterAdmin>
+
+export interface MountServiceOptions {
+  /** Longest that a mount waits for its store, ms. */
+  readonly answerMs: number
+}
+
+export interface MountServiceModules {
+  readonly namespace: Namespace
+  readonly stores: UnderStores
+  readonly loader: MetadataLoader
+  readonly locks: PathLocks
+  readonly persistence: Persistence
+  readonly freer: BlockFreer
+  readonly callers: Callers
+  readonly runtime: Runtime
+  readonly log: Log
+}
+
+/** While a mount is being made, a store that is down is not waited for as long as later on. */
+const PROBE_RETRIES = { [UFS_RETRY_MAX.key]: '2s' }
+
+export class MountService
+  implements
+    Pick<Fs, 'mount' | 'updateMount' | 'unmount' | 'mounts' | 'pathConf'>,
+    Pick<Admin, 'setUfsMode' | 'setPathConf'>
+{
+  readonly #options: MountServiceOptions
+  readonly #modules: MountServiceModules
+  /** Ids that no mount has, for stores that are opened to see whether they answer. */
+  #probe = -1
+
+  constructor(options: MountServiceOptions, modules: MountServiceModules) {
+    this.#options = options
+    this.#modules = modules
+  }
+
+  readonly mount: Fs['mount'] = async (request, call) => {
+    const path = canonicalPath(request.path)
+    const { namespace, loader, locks } = this.#modules
+    const { force, ...rest } = request
+    parseUfsUri(request.uri)
+    if (namespace.inode(path) === undefined) {
+      // What the store above holds there must not be hidden by the mount.
+      const search = loader.find(path)
+      if (search !== false) await search
+    }
+    const caller = this.#caller(call)
+    if (force !== true && namespace.isSuperuser(caller))
+      await this.#check(request.uri, request.options, `mount ${request.uri}`)
+    return locks.exclusive([path], () => namespace.addMount({ ...rest, path }, caller))
+  }
+
+  readonly updateMount: Fs['updateMount'] = async (request, call) => {
+    const path = canonicalPath(request.path)
+    const { namespace, locks } = this.#modules
+    const { readOnly, shared, options, force } = request
+    const known = namespace.mounts().find((mount) => mount.path === path)
+    const caller = this.#caller(call)
+    if (known !== undefined && force !== true && namespace.isSuperuser(caller))
+      await this.#check(known.uri, options, `reach ${known.uri} with these options`)
+    await locks.exclusive([path], () => namespace.updateMount({ path, readOnly, shared, options }, caller))
+    return {}
+  }
+
+  readonly unmount: Fs['unmount'] = async ({ path: given, commandId }, call) => {
+    const path = canonicalPath(given)
+    const { namespace, locks, stores, freer, log } = this.#modules
+    // What waits for a store that never comes back ends with its mount.
+    await locks.blocking(path)?.catch(() => {})
+    const mount = await namespace.removeMount({ path, commandId }, this.#caller(call))
+    stores.forget(mount.mountId).catch((error) => log.warn('store not closed cleanly', { path, error }))
+    freer.kick()
+    return {}
+  }
+
+  /** Secrets that are written out are for daemons and the superuser; who else asks has his own. */
+  readonly mounts: Fs['mounts'] = (_, call) => {
+    const { namespace } = this.#modules
+    const all = namespace.mounts()
+    const mounts = namespace.isSuperuser(this.#caller(call)) ? [...all] : all.map(shown)
+    return { mounts, version: namespace.mountsVersion }
+  }
+
+  readonly pathConf: Fs['pathConf'] = () => {
+    const { entries, version } = this.#modules.namespace.pathConf()
+    return {
+      entries: entries.map(({ path, properties }) => ({ path, properties: { ...properties } })),
+      version,
+    }
+  }
+
+  readonly setUfsMode: Admin['setUfsMode'] = async ({ uri, mode }, call) => {
+    const { namespace, persistence, log } = this.#modules
+    const { text } = parseUfsUri(uri)
+    const paths = await namespace.setUfsMode(text, mode, this.#caller(call))
+    log.info('maintenance of an under-store', { uri: text, mode, paths })
+    if (mode === 'readWrite') persistence.kick()
+    return { paths: [...paths] }
+  }
+
+  readonly setPathConf: Admin['setPathConf'] = async ({ path, set, remove }, call) => {
+    const request = { path: canonicalPath(path), set, remove }
+    return { version: await this.#modules.namespace.setPathConf(request, this.#caller(call)) }
+  }
+
+  /** @throws NOT_FOUND, or what keeps the store from answering within the deadline */
+  async #check(uri: string, options: Readonly<Record<string, string>>, what: string): Promise<void> {
+    const { stores, runtime, log } = this.#modules
+    const mountId = this.#probe--
+    const abort = new AbortController()
+    const asked = stores
+      .get({ mountId, uri, options: { ...PROBE_RETRIES, ...options } })
+      .then((store) => store.list('', { limit: 1, signal: abort.signal }))
+    const { answerMs } = this.#options
+    const late = () =>
+      new AlluxioError('UNAVAILABLE', `no answer within ${answerMs / 1000} s`, { reason: 'STORE_DOWN' })
+    try {
+      await answeredWithin(runtime, answerMs, asked, late)
+    } catch (error) {
+      throw refusal(error, uri, what)
+    } finally {
+      abort.abort()
+      stores.forget(mountId).catch((error) => log.debug('store not closed cleanly', { uri, error }))
+    }
+  }
+
+  #caller(call: Call): Caller {
+    return this.#modules.callers.of(call.peer.user)
+  }
+}
+
+function shown(mount: Mount): Mount {
+  return { ...mount, options: shownOptions(mount.options) }
+}
+
+function refusal(error: unknown, uri: string, what: string): unknown {
+  if (isAlluxioError(error, 'NOT_FOUND')) {
+    return new AlluxioError('NOT_FOUND', `cannot ${what}: it does not exist; create it, or correct the URI`, {
+      cause: error,
+    })
+  }
+  const { code, reason, message } = toAlluxioError(error)
+  if (code !== 'UNAVAILABLE' && code !== 'TIMEOUT') return error
+  return new AlluxioError(
+    code,
+    `cannot ${what}, the store does not answer (${message}): start it, correct the URI or the options, or do so all the same with --force`,
+    { reason: reason ?? 'STORE_DOWN', details: { uri }, cause: error },
+  )
+}
