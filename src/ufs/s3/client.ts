@@ -2,10 +2,10 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import { AlluxioError } from '../../core/index.ts'
 import * as OPTIONS from '../../core/options/ufs.options.ts'
+import { type Answer, HttpHandler } from '../http-transport/http-handler.ts'
 import type { StoreModules, UfsOptions } from '../registry.ts'
 import { setting } from '../settings.ts'
 import { fromS3, type S3Place } from './errors.ts'
-import { type Answer, HttpHandler } from './http-handler.ts'
 import { SignedRequests } from './signed-requests.ts'
 
 /** The SDK, loaded when the first S3 store is opened. */

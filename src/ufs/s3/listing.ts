@@ -1,26 +1,15 @@
-/**
- * Turns the flat, ordered keys of a bucket into a tree's listing. A directory is a common prefix, a marker object `dir/`, or
- * both. Where a key `x` stands beside keys below `x/`, the file is what `x` names, as for `status`, and the others
- * are not shown.
- */
+/** Lists a bucket page by page (`../object-keys/tree-entries.ts` makes a tree of the keys). */
 import { AlluxioError } from '../../core/index.ts'
-import type { UfsListOptions, UfsPage, UfsStatus } from '../store.ts'
-import { childOf, compareUtf8 } from '../uri.ts'
+import { unquoted } from '../http-transport/object-read.ts'
+import { type ListedKey, TreeEntries } from '../object-keys/tree-entries.ts'
+import type { UfsListOptions, UfsPage } from '../store.ts'
+import { compareUtf8 } from '../uri.ts'
 import type { S3Connection } from './client.ts'
-import { unquoted } from './reader.ts'
 
 const LARGEST_PAGE = 1000
 
-interface Key {
-  /** Below the listed directory; a directory's ends with a slash. */
-  readonly name: string
-  readonly length: number
-  readonly modifiedMs: number
-  readonly etag: string
-}
-
 interface KeyPage {
-  readonly keys: readonly Key[]
+  readonly keys: readonly ListedKey[]
   readonly token: string | undefined
   /** The directory's own marker object was among the keys. */
   readonly marker: boolean
@@ -53,7 +42,7 @@ export async function listKeys(connection: S3Connection, path: string, query: Ke
     { signal: query.signal },
   )
   const decode = answer.EncodingType === 'url' ? decodeKey : (key: string) => key
-  const keys: Key[] = []
+  const keys: ListedKey[] = []
   let marker = false
   for (const { Key: key = '', Size, LastModified, ETag } of answer.Contents ?? []) {
     const name = decode(key).slice(query.prefix.length)
@@ -148,7 +137,7 @@ export async function listPage(
       const shown = !recursive && cursor.after !== undefined && compareUtf8(key.name, cursor.after) <= 0
       if (!shown && !tree.add(key)) break
     }
-    const next = tree.next(page.token, recursive, cursor.token)
+    const next = nextCursor(tree, page.token, recursive, cursor.token)
     if (tree.entries.length > 0 || next === undefined) {
       return { entries: tree.entries, nothing, ...(next === undefined ? {} : { cursor: printCursor(next) }) }
     }
@@ -156,77 +145,17 @@ export async function listPage(
   }
 }
 
-/** Gathers the entries of one page from keys in order. */
-class TreeEntries {
-  readonly entries: UfsStatus[] = []
-  readonly #path: string
-  readonly #limit: number
-  /** Names of files that are a prefix of the last key: they shadow what lies below `name/`. */
-  readonly #files: string[]
-  #last: string
-  #full = false
-
-  constructor(path: string, limit: number, cursor: Cursor) {
-    this.#path = path
-    this.#limit = limit
-    this.#files = [...cursor.files]
-    this.#last = cursor.after ?? ''
+/** Without a delimiter a position is a key; with one only the server's token skips a whole common prefix. */
+function nextCursor(
+  { full, position, files }: TreeEntries,
+  token: string | undefined,
+  recursive: boolean,
+  current: string | undefined,
+): Cursor | undefined {
+  if (full) {
+    const again = recursive || current === undefined ? {} : { token: current }
+    return { ...again, after: position, files }
   }
-
-  /** False when the page is full and the key is left for the next one. */
-  add(key: Key): boolean {
-    const { name } = key
-    while (this.#files.length > 0 && !name.startsWith(this.#files.at(-1)!)) this.#files.pop()
-    if (this.#files.some((file) => name.startsWith(`${file}/`)) || !representable(name)) {
-      this.#last = name
-      return true
-    }
-    for (let slash = name.indexOf('/'); slash !== -1; slash = name.indexOf('/', slash + 1)) {
-      const directory = name.slice(0, slash + 1)
-      if (this.#last.startsWith(directory)) continue
-      const marker = directory.length === name.length
-      if (!this.#push(directory, marker ? key : undefined)) return false
-    }
-    if (name.endsWith('/')) {
-      this.#last = name
-      return true
-    }
-    if (!this.#push(name, key)) return false
-    this.#files.push(name)
-    return true
-  }
-
-  /** Without a delimiter a position is a key; with one only the server's token skips a whole common prefix. */
-  next(token: string | undefined, recursive: boolean, current: string | undefined): Cursor | undefined {
-    if (this.#full) {
-      const again = recursive || current === undefined ? {} : { token: current }
-      return { ...again, after: this.#last, files: this.#files }
-    }
-    if (token === undefined) return undefined
-    return recursive ? { after: this.#last, files: this.#files } : { token, files: this.#files }
-  }
-
-  #push(name: string, key: Key | undefined): boolean {
-    if (this.entries.length === this.#limit) {
-      this.#full = true
-      return false
-    }
-    const directory = name.endsWith('/')
-    this.entries.push({
-      path: childOf(this.#path, directory ? name.slice(0, -1) : name),
-      directory,
-      length: directory ? 0 : (key?.length ?? 0),
-      modifiedMs: key?.modifiedMs ?? 0,
-      fingerprint: directory ? '' : (key?.etag ?? ''),
-    })
-    this.#last = name
-    return true
-  }
-}
-
-/** Keys with an empty, `.` or `..` segment have no place in a tree. */
-function representable(name: string): boolean {
-  if (!name.includes('//') && name.charCodeAt(0) !== 47 && !name.includes('.')) return true
-  const segments = (name.endsWith('/') ? name.slice(0, -1) : name).split('/')
-  return segments.every((segment) => segment !== '' && segment !== '.' && segment !== '..')
+  if (token === undefined) return undefined
+  return recursive ? { after: position, files } : { token, files }
 }

@@ -1,25 +1,8 @@
 /** GET and HEAD of objects: signed here, or through the SDK where that must do it. */
 import type { IncomingMessage } from 'node:http'
-import { Body } from './body.ts'
+import { Body } from '../http-transport/body.ts'
+import type { GetOptions, ObjectBytes } from '../http-transport/object-read.ts'
 import type { S3Connection } from './client.ts'
-
-export interface GetOptions {
-  /** As the header: `bytes=0-9`. */
-  readonly range?: string
-  /** An ETag with its quotes. */
-  readonly ifMatch?: string
-  readonly signal: AbortSignal | undefined
-}
-
-export interface ObjectBytes {
-  readonly etag: string | undefined
-  /** As the header: `bytes 0-9/100`. */
-  readonly contentRange: string | undefined
-  readonly contentLength: number | undefined
-  /** Whether the server heeded the range. */
-  readonly partial: boolean
-  readonly body: Body
-}
 
 export interface ObjectHead {
   readonly etag: string | undefined

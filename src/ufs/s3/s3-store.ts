@@ -1,5 +1,6 @@
 /** Objects of a bucket below a prefix. */
 import { AlluxioError, isAlluxioError, type Log } from '../../core/index.ts'
+import { type GetOptions, ObjectRead, unquoted } from '../http-transport/object-read.ts'
 import { iterable } from '../layers/around.ts'
 import type { StoreModules } from '../registry.ts'
 import type {
@@ -17,9 +18,8 @@ import { checkStorePath, parentOf } from '../uri.ts'
 import type { S3Connection } from './client.ts'
 import { Copier, type CopySource } from './copy.ts'
 import { type KeyQuery, listKeys, listPage } from './listing.ts'
-import { headObject } from './object-reads.ts'
+import { getObject, headObject } from './object-reads.ts'
 import { LARGEST_COPY_BYTES } from './parts.ts'
-import { S3Read, unquoted } from './reader.ts'
 import { S3Writer, WRITE_ID } from './writer.ts'
 
 export interface S3StoreOptions {
@@ -65,11 +65,12 @@ export class S3Store implements UnderStore {
   }
 
   open(path: string, options: UfsReadOptions): AsyncIterable<Uint8Array> {
+    const key = this.#key(path)
     const modules = {
-      connection: this.#connection,
+      get: (range: GetOptions) => getObject(this.#connection, key, path, range),
       isDirectory: (at: string, signal: AbortSignal | undefined) => this.#isDirectory(at, signal),
     }
-    return iterable(() => new S3Read(path, this.#key(path), options, modules))
+    return iterable(() => new ObjectRead(path, options, modules))
   }
 
   async create(path: string, options: UfsCreateOptions = {}): Promise<UfsWriter> {

@@ -5,7 +5,7 @@
  */
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { Runtime } from '../../core/index.ts'
-import { type Answer, encode, type HttpHandler } from './http-handler.ts'
+import { type Answer, encode, type HttpHandler } from '../http-transport/http-handler.ts'
 import { Signer } from './signature.ts'
 
 export interface SignedRequestsOptions {

@@ -4,14 +4,14 @@
  * conditional create that succeeded is never taken for one that lost the race.
  */
 import { AlluxioError, isAlluxioError, type Runtime } from '../../core/index.ts'
+import { ChunkBody } from '../http-transport/http-handler.ts'
+import { unquoted } from '../http-transport/object-read.ts'
 import type { RetryPolicy } from '../layers/retry-policy.ts'
 import { cancelled } from '../layers/retry-policy.ts'
 import type { UfsCreateOptions, UfsStatus, UfsWriter } from '../store.ts'
 import { base64Crc, crc32cOf } from './checksum.ts'
 import type { S3Connection } from './client.ts'
-import { ChunkBody } from './http-handler.ts'
 import { checkPart, partBytes } from './parts.ts'
-import { unquoted } from './reader.ts'
 
 /** Metadata key of the id; not shown to users. */
 export const WRITE_ID = 'alluxio-write-id'

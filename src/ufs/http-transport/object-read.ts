@@ -4,14 +4,31 @@ import type { ChunkSource } from '../layers/around.ts'
 import { cancelled } from '../layers/retry-policy.ts'
 import type { UfsReadOptions } from '../store.ts'
 import type { Body } from './body.ts'
-import type { S3Connection } from './client.ts'
-import { getObject } from './object-reads.ts'
 
 /** Ranges beyond this are asked for without an end: no object is larger. */
 const LARGEST_OBJECT = 50 * 2 ** 40
 
-export interface S3ReadModules {
-  readonly connection: S3Connection
+export interface GetOptions {
+  /** As the header: `bytes=0-9`. */
+  readonly range?: string
+  /** An ETag with its quotes. */
+  readonly ifMatch?: string
+  readonly signal: AbortSignal | undefined
+}
+
+export interface ObjectBytes {
+  readonly etag: string | undefined
+  /** As the header: `bytes 0-9/100`. */
+  readonly contentRange: string | undefined
+  readonly contentLength: number | undefined
+  /** Whether the server heeded the range. */
+  readonly partial: boolean
+  readonly body: Body
+}
+
+export interface ObjectReadModules {
+  /** @throws AlluxioError: OUT_OF_RANGE, CONFLICT when `ifMatch` does not */
+  readonly get: (options: GetOptions) => Promise<ObjectBytes>
   /** Whether the path is a directory: asked when there is no such object. */
   readonly isDirectory: (path: string, signal: AbortSignal | undefined) => Promise<boolean>
 }
@@ -20,17 +37,15 @@ export function unquoted(etag: string | undefined): string {
   return etag === undefined ? '' : etag.replace(/^(W\/)?"(.*)"$/, '$2')
 }
 
-export class S3Read implements ChunkSource {
+export class ObjectRead implements ChunkSource {
   readonly #path: string
-  readonly #key: string
   readonly #options: UfsReadOptions
-  readonly #modules: S3ReadModules
+  readonly #modules: ObjectReadModules
   #body: RangeRead | undefined
   #ended = false
 
-  constructor(path: string, key: string, options: UfsReadOptions, modules: S3ReadModules) {
+  constructor(path: string, options: UfsReadOptions, modules: ObjectReadModules) {
     this.#path = path
-    this.#key = key
     this.#options = options
     this.#modules = modules
   }
@@ -55,11 +70,10 @@ export class S3Read implements ChunkSource {
   async #request(): Promise<RangeRead | undefined> {
     const { offset, length, fingerprint, signal } = this.#options
     if (signal?.aborted) throw cancelled(signal, 'open', this.#path)
-    const { connection } = this.#modules
     const whole = offset === 0 && length >= LARGEST_OBJECT
     const end = length >= LARGEST_OBJECT ? '' : offset + Math.max(length, 1) - 1
     try {
-      const answer = await getObject(connection, this.#key, this.#path, {
+      const answer = await this.#modules.get({
         ...(whole ? {} : { range: `bytes=${offset}-${end}` }),
         ...(fingerprint === undefined ? {} : { ifMatch: `"${fingerprint}"` }),
         signal,

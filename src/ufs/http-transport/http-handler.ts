@@ -1,6 +1,7 @@
 /**
- * Carries the SDK's requests over node:http. It differs from the SDK's own handler in what a cache needs: bodies of many chunks
- * go out without being joined, the time without progress is limited (not the total time), and a request costs no timers.
+ * Carries requests over node:http: those of the SDK for S3, in whose form they are, and those of stores that speak HTTP
+ * themselves. It differs from the SDK's own handler in what a cache needs: bodies of many chunks go out without being
+ * joined, the time without progress is limited (not the total time), and a request costs no timers.
  */
 import * as http from 'node:http'
 import * as https from 'node:https'
@@ -10,7 +11,7 @@ import { Body } from './body.ts'
 import { OtherFraming, SocketClient } from './socket-client.ts'
 
 /** The part of the SDK's HttpRequest that is used. */
-interface Request {
+export interface Request {
   readonly protocol: string
   readonly hostname: string
   readonly port?: number
@@ -41,6 +42,12 @@ export interface Answer {
   readonly body?: Body
   /** Content of a refusal. */
   readonly text?: Uint8Array
+}
+
+export interface TextAnswer {
+  readonly statusCode: number
+  readonly headers: Record<string, string>
+  readonly text: Uint8Array
 }
 
 export interface HttpHandlerOptions {
@@ -114,7 +121,19 @@ export class HttpHandler {
     }
   }
 
-  #send(request: Request, options: HandleOptions): Promise<{ response: Response }> {
+  /** Sends and reads the whole answer, which must be short whatever its status. */
+  async exchange(request: Request, options: HandleOptions = {}): Promise<TextAnswer> {
+    const { response } = await this.#send(request, options, true)
+    const { statusCode, headers } = response
+    try {
+      return { statusCode, headers, text: await textOf(response) }
+    } catch (error) {
+      throw broken(error as NodeJS.ErrnoException)
+    }
+  }
+
+  /** @param whole the limit on silence holds until the end of the answer */
+  #send(request: Request, options: HandleOptions, whole = false): Promise<{ response: Response }> {
     const { abortSignal } = options
     return new Promise((resolve, reject) => {
       if (abortSignal?.aborted) return reject(aborted())
@@ -134,7 +153,7 @@ export class HttpHandler {
       outgoing.on('error', (error: NodeJS.ErrnoException) => reject(broken(error)))
       outgoing.once('response', (incoming) => {
         // From here the reader decides how long it waits: it may itself be the slow one.
-        outgoing.setTimeout(0)
+        if (!whole) outgoing.setTimeout(0)
         const headers = plainHeaders(incoming)
         resolve({
           response: {
@@ -165,9 +184,13 @@ export class HttpHandler {
 async function answerOf({ response }: { response: Response }): Promise<Answer> {
   const { statusCode, headers } = response
   if (statusCode < 300) return { statusCode, headers, body: Body.of(response.body as http.IncomingMessage) }
+  return { statusCode, headers, text: await textOf(response) }
+}
+
+async function textOf({ body }: Response): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of response.body) chunks.push(chunk as Uint8Array)
-  return { statusCode, headers, text: Buffer.concat(chunks) }
+  for await (const chunk of body) chunks.push(chunk as Uint8Array)
+  return Buffer.concat(chunks)
 }
 
 function send(outgoing: http.ClientRequest, body: unknown): void {
