@@ -52,23 +52,24 @@ export interface UfsModules {
 
 type Loader = () => Promise<UfsFactory>
 
+const webHdfs: Loader = async () => (await import('./webhdfs/index.ts')).webHdfsFactory
+
 /** Loaded when first used: the S3 SDK alone costs a tenth of a second to import. */
 const BUILT_IN: Readonly<Record<string, Loader>> = {
   file: async () => (await import('./local/index.ts')).localFactory,
+  hdfs: webHdfs,
+  webhdfs: webHdfs,
+  swebhdfs: webHdfs,
+  glusterfs: async () => (await import('./gluster/index.ts')).glusterFactory,
+  cephfs: async () => (await import('./cephfs/index.ts')).cephfsFactory(),
   s3: async () => (await import('./s3/index.ts')).s3Factory,
   s3a: async () => (await import('./s3/index.ts')).s3Factory,
   s3n: async () => (await import('./s3/index.ts')).s3Factory,
-}
-
-/**
- * Opens the store that `uri` names, wrapped by the layers (retry, limits, metrics, timeout, faults, redaction).
- * No call is made to it: a missing bucket or folder shows with the first operation.
- * @throws INVALID_ARGUMENT for a malformed URI or option, or a scheme that nobody serves; reason UFS_MODULE, also with TIMEOUT,
- *   for the module of a third party that cannot be used.
   wasb: async () => (await import('./azure/index.ts')).azureFactory,
   wasbs: async () => (await import('./azure/index.ts')).azureFactory,
   abfs: async () => (await import('./azure/index.ts')).azureFactory,
   abfss: async () => (await import('./azure/index.ts')).azureFactory,
+  swift: async () => (await import('./swift/index.ts')).swiftFactory,
   http: async () => (await import('./http/index.ts')).httpFactory,
   https: async () => (await import('./http/index.ts')).httpFactory,
 }
@@ -76,6 +77,13 @@ const BUILT_IN: Readonly<Record<string, Loader>> = {
 /** Schemes that need no plug-in. */
 export function builtInSchemes(): string[] {
   return Object.keys(BUILT_IN)
+}
+
+/**
+ * Opens the store that `uri` names, wrapped by the layers (retry, limits, metrics, timeout, faults, redaction).
+ * No call is made to it: a missing bucket or folder shows with the first operation.
+ * @throws INVALID_ARGUMENT for a malformed URI or option, or a scheme that nobody serves; reason UFS_MODULE, also with TIMEOUT,
+ *   for the module of a third party that cannot be used.
  */
 export async function openStore(uri: string, options: UfsOptions, modules: UfsModules): Promise<UnderStore> {
   const parsed = parseUfsUri(uri)
@@ -109,6 +117,7 @@ export async function openStore(uri: string, options: UfsOptions, modules: UfsMo
     retry,
     redaction,
     uri: parsed.text,
+    ...(factory.subject === undefined ? {} : { subject: factory.subject }),
     ...(metrics === undefined ? {} : { metrics }),
     ...(modules.faults === undefined ? {} : { faults: modules.faults }),
   })
@@ -116,7 +125,6 @@ export async function openStore(uri: string, options: UfsOptions, modules: UfsMo
 
 async function factoryFor(
   uri: UfsUri,
-    ...(factory.subject === undefined ? {} : { subject: factory.subject }),
   { factories = [], plugIns }: Pick<UfsModules, 'factories' | 'plugIns'>,
 ): Promise<UfsFactory> {
   const given =
