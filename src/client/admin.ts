@@ -1,8 +1,8 @@
 /** The cluster's state as operators ask for it. */
-import type { Client, MasterAdmin } from '../rpc/index.ts'
+import type { Client, MasterAdmin, MasterFs } from '../rpc/index.ts'
 import type { Admin } from './types.ts'
 
-export function adminOf(master: Client<typeof MasterAdmin>): Admin {
+export function adminOf(master: Client<typeof MasterAdmin>, fs: Client<typeof MasterFs>): Admin {
   return {
     info: () => master.info({}),
     workers: async () => (await master.workers({})).workers,
@@ -10,5 +10,10 @@ export function adminOf(master: Client<typeof MasterAdmin>): Admin {
     metrics: async () => (await master.metrics({})).values,
     blockInfo: (blockId) => master.blockInfo({ blockId }),
     configuration: async () => (await master.configuration({})).values,
+    setUfsMode: async (uri, mode) => (await master.setUfsMode({ uri, mode })).paths,
+    pathConf: async () => (await fs.pathConf({})).entries,
+    setPathConf: async (path, { set = {}, remove = [] }) => {
+      await master.setPathConf({ path, set: { ...set }, remove: [...remove] })
+    },
   }
 }

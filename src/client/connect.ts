@@ -8,6 +8,7 @@ import {
   connectRpc,
   MasterAdmin,
   MasterFs,
+  MasterSync,
   type RpcConnection,
   type Transport,
   WorkerBlock,
@@ -17,6 +18,8 @@ import { adminOf } from './admin.ts'
 import { ClusterFileSystem } from './file-system.ts'
 import { namesOfThisHost } from './hosts.ts'
 import { LocalBlocks } from './local-block.ts'
+import { PathDefaults } from './path-defaults.ts'
+import { syncsOf } from './syncs.ts'
 import { TierFiles } from './tier-files.ts'
 import type { ConnectOptions, FileSystem } from './types.ts'
 import { UfsDoor, type UfsDoorModules } from './ufs-door.ts'
@@ -78,8 +81,9 @@ export async function connectFileSystem(
     },
     {
       fs,
-      admin: adminOf(admin),
+      admin: adminOf(admin, fs),
       workers,
+      paths: new PathDefaults({ maxAgeMs: config.get(o.CONF_SYNC_INTERVAL) }, { fs, runtime, log }),
       tierFiles,
       locals: new LocalBlocks({ tierFiles, log }),
       ufs: new UfsDoor({ fs, config, runtime, log, openStore: modules.openStore }),

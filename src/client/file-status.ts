@@ -1,9 +1,13 @@
 /** Metadata of a path as a view over the listing entry's bytes: a field is decoded when it is asked for. */
 import {
   AlluxioError,
+  accessAclOf,
+  aclEntries,
   baseName,
+  defaultAclOf,
   type Entry,
   type FileId,
+  FLAG_ACL,
   FLAG_CACHEABLE,
   FLAG_COMPLETED,
   FLAG_MOUNT_POINT,
@@ -21,11 +25,14 @@ export class EntryStatus implements FileStatus {
   readonly path: string
   readonly #entry: Entry
   readonly #record: RecordView
+  readonly #stale: boolean
 
-  constructor(path: string, entry: Entry) {
+  /** @param stale the last sync of what it was listed in failed */
+  constructor(path: string, entry: Entry, stale = false) {
     this.path = path
     this.#entry = entry
     this.#record = entry.record
+    this.#stale = stale
   }
 
   get name(): string {
@@ -56,7 +63,7 @@ export class EntryStatus implements FileStatus {
     return this.#flag(FLAG_MOUNT_POINT)
   }
   get stale(): boolean {
-    return this.#flag(FLAG_STALE)
+    return this.#stale || this.#flag(FLAG_STALE)
   }
   get persisted(): boolean {
     return this.#record.persistence === 'PERSISTED'
@@ -105,6 +112,16 @@ export class EntryStatus implements FileStatus {
   }
   get xattr(): Readonly<Record<string, Uint8Array>> {
     return this.#record.tail.xattr ?? {}
+  }
+  get acl(): readonly string[] {
+    return aclEntries(accessAclOf(this.#record))
+  }
+  get defaultAcl(): readonly string[] {
+    const list = defaultAclOf(this.#record)
+    return list === undefined ? [] : aclEntries(list, 'default:')
+  }
+  get extendedAcl(): boolean {
+    return this.#flag(FLAG_ACL)
   }
   get cachedBytes(): number {
     return this.#entry.cachedBytes
@@ -157,6 +174,8 @@ const FIELDS = [
   'replicationMax',
   'mediumTypes',
   'ufsFingerprint',
+  'acl',
+  'defaultAcl',
   'xattr',
   'cachedBytes',
   'inMemoryBytes',
@@ -177,9 +196,9 @@ export function statusOfEntry(path: string, bytes: Uint8Array): EntryStatus {
 }
 
 /** The statuses of a listing page of `directory`; a page of a file has that file alone, under its own path. */
-export function statusesOfPage(directory: string, page: Uint8Array): EntryStatus[] {
+export function statusesOfPage(directory: string, page: Uint8Array, stale = false): EntryStatus[] {
   return readEntries(asBuffer(page)).map(
-    (entry) => new EntryStatus(entry.name === '' ? directory : joinPath(directory, entry.name), entry),
+    (entry) => new EntryStatus(entry.name === '' ? directory : joinPath(directory, entry.name), entry, stale),
   )
 }
 

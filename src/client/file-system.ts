@@ -1,6 +1,6 @@
 /** The file system as programs hold it: metadata calls to the master, readers and writers over workers. */
 import { AlluxioError, canonicalPath, isAlluxioError, type Log, type Runtime } from '../core/index.ts'
-import type { LocationPolicy, ReadType, WriteType } from '../core/options/index.ts'
+import * as o from '../core/options/user.options.ts'
 import type { Client, Infer, MasterFs } from '../rpc/index.ts'
 import { BlockReads } from './block-reads.ts'
 import { BlockFileReader } from './file-reader.ts'
@@ -10,6 +10,7 @@ import { listEntries } from './listing.ts'
 import { Loading } from './loading.ts'
 import type { LocalBlocks } from './local-block.ts'
 import { OpenFile } from './open-file.ts'
+import { type PathDefaults, pathDefault } from './path-defaults.ts'
 import { ReadTallies } from './read-tally.ts'
 import type { TierFiles } from './tier-files.ts'
 import type {
@@ -24,17 +25,19 @@ import type {
   FileWriter,
   ListOptions,
   LoadOptions,
+  MountOptions,
   MountPoint,
   OpenOptions,
+  Syncs,
 } from './types.ts'
 import type { UfsDoor } from './ufs-door.ts'
 import type { Workers } from './workers.ts'
 
 export interface ClientOptions {
-  readonly readType: ReadType
-  readonly writeType: WriteType
-  readonly writePolicy: LocationPolicy
-  readonly ufsReadPolicy: LocationPolicy
+  readonly readType: o.ReadType
+  readonly writeType: o.WriteType
+  readonly writePolicy: o.LocationPolicy
+  readonly ufsReadPolicy: o.LocationPolicy
   readonly blockSizeBytes: number
   /** Age in milliseconds above which metadata is checked against the under-store. */
   readonly syncIntervalMs: number
@@ -45,6 +48,8 @@ export interface ClientOptions {
 export interface ClientModules {
   readonly fs: Client<typeof MasterFs>
   readonly admin: Admin
+  readonly syncs: Syncs
+  readonly paths: PathDefaults
   readonly workers: Workers
   readonly tierFiles: TierFiles
   readonly locals: LocalBlocks
@@ -64,6 +69,7 @@ const BLOCKS_PER_CALL = 1000
 
 export class ClusterFileSystem implements FileSystem {
   readonly admin: Admin
+  readonly syncs: Syncs
   readonly #options: ClientOptions
   readonly #modules: ClientModules
   /** Random bytes for command ids, many at a time: drawn singly they were an eighth of a client's CPU in a storm of creates. */
@@ -77,6 +83,7 @@ export class ClusterFileSystem implements FileSystem {
     this.#modules = modules
     this.#fs = modules.fs
     this.admin = modules.admin
+    this.syncs = modules.syncs
   }
 
   async getStatus(
@@ -104,17 +111,22 @@ export class ClusterFileSystem implements FileSystem {
   }
 
   list(path: string, options: ListOptions = {}): AsyncIterable<FileStatus> {
-    const { syncIntervalMs = this.#options.syncIntervalMs } = options
-    const synced = syncIntervalMs < 0 ? options : { ...options, syncIntervalMs }
+    const syncIntervalMs = this.#syncInterval(canonicalPath(path), options.syncIntervalMs)
+    const synced = syncIntervalMs === undefined ? options : { ...options, syncIntervalMs }
     return listEntries(this.#fs, canonicalPath(path), synced)
   }
 
-  async open(path: string, options: OpenOptions = {}): Promise<FileReader> {
+  async open(given: string, options: OpenOptions = {}): Promise<FileReader> {
     const { fs: _, ...modules } = this.#modules
-    const { readType = this.#options.readType, policy = this.#options.ufsReadPolicy, signal } = options
-    const syncIntervalMs = this.#syncInterval(options.syncIntervalMs)
+    const path = canonicalPath(given)
+    const found = this.#modules.paths.of(path)
+    const defaults = found instanceof Promise ? await found : found
+    const own = this.#options
+    const { readType = pathDefault(defaults, o.READ_TYPE_DEFAULT, own.readType), signal } = options
+    const { policy = pathDefault(defaults, o.UFS_READ_POLICY, own.ufsReadPolicy) } = options
+    const syncIntervalMs = this.#syncInterval(path, options.syncIntervalMs)
     const file = await OpenFile.open(
-      canonicalPath(path),
+      path,
       {
         readType,
         ...(syncIntervalMs === undefined ? {} : { syncIntervalMs }),
@@ -129,7 +141,7 @@ export class ClusterFileSystem implements FileSystem {
 
   async load(path: string, options: LoadOptions = {}): Promise<{ loadedBytes: number }> {
     const { policy = this.#options.ufsReadPolicy, local = false, signal, onProgress = () => {} } = options
-    const syncIntervalMs = this.#syncInterval(undefined)
+    const syncIntervalMs = this.#syncInterval(canonicalPath(path), undefined)
     const file = await OpenFile.open(
       canonicalPath(path),
       { readType: 'CACHE', ...defined({ syncIntervalMs, signal }) },
@@ -147,10 +159,13 @@ export class ClusterFileSystem implements FileSystem {
     return (await this.blockPlaces(path)).every(({ locations }) => locations.length > 0)
   }
 
-  async create(path: string, options: CreateOptions = {}): Promise<FileWriter> {
-    const { writeType = this.#options.writeType, policy = this.#options.writePolicy, signal } = options
-    const created = await this.#create(canonicalPath(path), options, writeType, false)
-    const status = statusOfEntry(canonicalPath(path), created.entry)
+  async create(given: string, asked: CreateOptions = {}): Promise<FileWriter> {
+    const path = canonicalPath(given)
+    const found = this.#modules.paths.of(path)
+    const options = this.#withDefaults(asked, found instanceof Promise ? await found : found)
+    const { writeType, policy, signal } = options
+    const created = await this.#create(path, options, writeType, false)
+    const status = statusOfEntry(path, created.entry)
     const { runtime, log, fs, workers, tierFiles } = this.#modules
     const writer = new BlockedFileWriter(
       { status, source: created.source, writeType, policy, retryMs: this.#options.retryMs, signal },
@@ -172,17 +187,31 @@ export class ClusterFileSystem implements FileSystem {
     return writer
   }
 
-  async createEmpty(path: string, options: CreateOptions = {}): Promise<FileStatus> {
-    const { writeType = this.#options.writeType } = options
+  async createEmpty(given: string, asked: CreateOptions = {}): Promise<FileStatus> {
+    const path = canonicalPath(given)
+    const found = this.#modules.paths.of(path)
+    const options = this.#withDefaults(asked, found instanceof Promise ? await found : found)
+    const { writeType } = options
     // The through types promise an object in the under-store, which a worker has to make.
     if (writeType === 'CACHE_THROUGH' || writeType === 'THROUGH') {
       return (await this.create(path, options)).close()
     }
-    const created = await this.#create(canonicalPath(path), options, writeType, true)
-    return statusOfEntry(canonicalPath(path), created.entry)
+    const created = await this.#create(path, options, writeType, true)
+    return statusOfEntry(path, created.entry)
   }
 
-  #create(path: string, options: CreateOptions, writeType: WriteType, complete: boolean): Promise<Created> {
+  #withDefaults(
+    options: CreateOptions,
+    defaults: Readonly<Record<string, string>>,
+  ): CreateOptions & { readonly writeType: o.WriteType; readonly policy: o.LocationPolicy } {
+    const own = this.#options
+    const { writeType = pathDefault(defaults, o.WRITE_TYPE_DEFAULT, own.writeType) } = options
+    const { policy = pathDefault(defaults, o.WRITE_POLICY, own.writePolicy) } = options
+    const { blockSizeBytes = pathDefault(defaults, o.BLOCK_SIZE_DEFAULT, own.blockSizeBytes) } = options
+    return { ...options, writeType, policy, blockSizeBytes }
+  }
+
+  #create(path: string, options: CreateOptions, writeType: o.WriteType, complete: boolean): Promise<Created> {
     const { blockSizeBytes = this.#options.blockSizeBytes, recursive = true, overwrite = false } = options
     const { mode, ttlMs, ttlAction, replicationMin, replicationMax } = options
     const request: CreateRequest = {
@@ -200,7 +229,10 @@ export class ClusterFileSystem implements FileSystem {
 
   async mkdir(given: string, options: Parameters<FileSystem['mkdir']>[1] = {}): Promise<FileStatus> {
     const path = canonicalPath(given)
-    const { recursive = true, allowExists = false, writeType = this.#options.writeType } = options
+    const found = this.#modules.paths.of(path)
+    const { recursive = true, allowExists = false } = options
+    const { writeType = this.#withDefaults({}, found instanceof Promise ? await found : found).writeType } =
+      options
     const { mode, ttlMs, ttlAction } = options
     const { entry } = await this.#fs.mkdir({
       path,
@@ -243,7 +275,7 @@ export class ClusterFileSystem implements FileSystem {
   }
 
   async setAttribute(path: string, changes: AttributeChanges): Promise<void> {
-    const { recursive = false, media, xattr, ...rest } = changes
+    const { recursive = false, media, xattr, acl, ...rest } = changes
     await this.#fs.setAttribute({
       path: canonicalPath(path),
       commandId: this.#commandId(),
@@ -251,6 +283,7 @@ export class ClusterFileSystem implements FileSystem {
       ...defined(rest),
       ...(media === undefined ? {} : { media: [...media] }),
       ...(xattr === undefined ? {} : { xattr: { ...xattr } }),
+      ...(acl === undefined ? {} : { acl: { action: acl.action, entries: [...acl.entries] } }),
     })
   }
 
@@ -290,7 +323,7 @@ export class ClusterFileSystem implements FileSystem {
     return queued
   }
 
-  async mount(path: string, uri: string, options: Parameters<FileSystem['mount']>[2] = {}): Promise<void> {
+  async mount(path: string, uri: string, options: MountOptions = {}): Promise<void> {
     await this.#fs.mount({
       path: canonicalPath(path),
       commandId: this.#commandId(),
@@ -298,6 +331,17 @@ export class ClusterFileSystem implements FileSystem {
       readOnly: options.readOnly ?? false,
       shared: options.shared ?? false,
       options: { ...options.options },
+      ...defined({ force: options.force }),
+    })
+  }
+
+  async updateMount(path: string, options: MountOptions = {}): Promise<void> {
+    await this.#fs.updateMount({
+      path: canonicalPath(path),
+      readOnly: options.readOnly ?? false,
+      shared: options.shared ?? false,
+      options: { ...options.options },
+      ...defined({ force: options.force }),
     })
   }
 
@@ -331,13 +375,14 @@ export class ClusterFileSystem implements FileSystem {
     return this.#ids.subarray(this.#idsUsed - COMMAND_ID_BYTES, this.#idsUsed)
   }
 
-  #syncInterval(given: number | undefined): number | undefined {
-    const interval = given ?? this.#options.syncIntervalMs
+  #syncInterval(path: string, given: number | undefined): number | undefined {
+    const own = this.#options.syncIntervalMs
+    const interval = given ?? (own >= 0 && this.#modules.paths.isChecked(path) ? -1 : own)
     return interval < 0 ? undefined : interval
   }
 
   #synced(path: string, given: number | undefined): { path: string; syncIntervalMs?: number } {
-    const syncIntervalMs = this.#syncInterval(given)
+    const syncIntervalMs = this.#syncInterval(path, given)
     return syncIntervalMs === undefined ? { path } : { path, syncIntervalMs }
   }
 }
@@ -363,7 +408,7 @@ function tooLarge(path: string): AlluxioError {
   )
 }
 
-function nothingWritable(path: string, writeType: WriteType): AlluxioError {
+function nothingWritable(path: string, writeType: o.WriteType): AlluxioError {
   return new AlluxioError(
     'UNSUPPORTED',
     `${path} cannot be written with ${writeType}: no writable under-store is mounted there; use MUST_CACHE or another path`,

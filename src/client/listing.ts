@@ -90,5 +90,5 @@ async function fetchPage(
   )
   // A file is listed as itself.
   const directory = reply.file === true ? parentPath(path) : path
-  return { statuses: statusesOfPage(directory, reply.page), cursor: reply.cursor }
+  return { statuses: statusesOfPage(directory, reply.page, reply.stale), cursor: reply.cursor }
 }

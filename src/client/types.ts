@@ -1,6 +1,6 @@
 /** The public face of the client library: what programs, commands and gateways hold. */
 import type { Readable, Writable } from 'node:stream'
-import type { FileId, PersistenceState, TtlAction } from '../core/index.ts'
+import type { AclChange, FileId, PathProperties, PersistenceState, TtlAction } from '../core/index.ts'
 import type { LocationPolicy, ReadType, WriteType } from '../core/options/index.ts'
 
 /** Metadata of a path; fields are read from the record's bytes when asked for. Names follow upstream's FileInfo. */
@@ -33,6 +33,12 @@ export interface FileStatus {
   readonly replicationMax: number
   readonly mediumTypes: readonly string[]
   readonly ufsFingerprint: string
+  /** Access list as `user::rwx` and so on; of a path without one, what its mode says. */
+  readonly acl: readonly string[]
+  /** What new children of a directory get: `default:user::rwx` and so on. */
+  readonly defaultAcl: readonly string[]
+  /** Whether more than the mode decides who may do what. */
+  readonly extendedAcl: boolean
   readonly xattr: Readonly<Record<string, Uint8Array>>
   readonly cachedBytes: number
   readonly inMemoryBytes: number
@@ -108,6 +114,7 @@ export interface AttributeChanges {
   readonly modifiedMs?: number
   readonly accessedMs?: number
   readonly xattr?: Readonly<Record<string, Uint8Array | null>>
+  readonly acl?: AclChange
 }
 
 /** Bytes read by source: a tier alias with `local:` or `remote:` before it, or `UFS`. */
@@ -166,6 +173,17 @@ export interface MountPoint {
   readonly readOnly: boolean
   readonly shared: boolean
   readonly options: Readonly<Record<string, string>>
+  /** Maintenance mode of its store; absent: readWrite. */
+  readonly mode?: 'readOnly' | 'noAccess'
+}
+
+export interface MountOptions {
+  readonly readOnly?: boolean
+  readonly shared?: boolean
+  /** Of the store; secrets are references (`env:NAME`, `file:PATH`). */
+  readonly options?: Readonly<Record<string, string>>
+  /** Although the store does not answer. @default false */
+  readonly force?: boolean
 }
 
 /** The file system. All paths are canonicalised; all methods throw AlluxioError. */
@@ -218,20 +236,81 @@ export interface FileSystem extends AsyncDisposable {
   contentSummary(path: string): Promise<ContentSummary>
   blockPlaces(path: string): Promise<readonly BlockPlace[]>
   persist(path: string): Promise<boolean>
-  mount(
-    path: string,
-    uri: string,
-    options?: {
-      readonly readOnly?: boolean
-      readonly shared?: boolean
-      readonly options?: Readonly<Record<string, string>>
-    },
-  ): Promise<void>
+  /** @throws INVALID_ARGUMENT reason MOUNT_OVERLAP, ALREADY_EXISTS, UNAVAILABLE and TIMEOUT when the store does not answer */
+  mount(path: string, uri: string, options?: MountOptions): Promise<void>
+  /** Replaces all options of a mount: what is not said is as if it had never been said. */
+  updateMount(path: string, options?: MountOptions): Promise<void>
   unmount(path: string): Promise<void>
   mounts(): Promise<readonly MountPoint[]>
+  /** Comparisons of the namespace with its under-stores. */
+  readonly syncs: Syncs
   /** The cluster's state, for operators. */
   readonly admin: Admin
   close(): Promise<void>
+}
+
+/** How a comparison of a path with its under-store fares. */
+export interface SyncProgress {
+  readonly id: number
+  readonly path: string
+  readonly state: 'WAITING' | 'RUNNING' | 'DONE' | 'FAILED' | 'CANCELLED'
+  readonly startedMs: number
+  /** 0 until it has ended. */
+  readonly endedMs: number
+  /** Pages that the store was asked for, and entries on them. */
+  readonly pages: number
+  readonly entries: number
+  readonly added: number
+  readonly updated: number
+  readonly removed: number
+  /** Differences left alone, because the cluster itself was changing the path at that moment. */
+  readonly passed: number
+  /** Paths of the namespace that the store had otherwise, or not at all. */
+  readonly inconsistent: number
+}
+
+export interface SyncOptions {
+  /** Everything below, with the stores mounted there; else the children only. @default true */
+  readonly recursive?: boolean
+  /** Directories, too, that were listed before. @default true */
+  readonly force?: boolean
+  /** Only compares. @default false */
+  readonly dry?: boolean
+  /** Aborts the sync as well; what it has applied stays. */
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: SyncProgress) => void
+  /** Paths of the namespace that the store has otherwise, or not at all; the first 100,000. */
+  readonly onInconsistent?: (path: string) => void
+}
+
+/** A path that the master syncs by itself. */
+export interface SyncedPath {
+  readonly path: string
+  readonly sinceMs: number
+  /** Time to the next sync, as it is now: it shortens while changes are found. */
+  readonly intervalMs: number
+  /** When the last sync that went well began; 0 never. */
+  readonly syncedMs: number
+  readonly syncs: number
+  readonly changes: number
+  readonly error?: string
+}
+
+export interface Syncs {
+  /**
+   * Compares a path with its under-store and takes over what differs. Resolves at the end; the same sync under way is joined.
+   * @throws what ended it; NOT_FOUND also when the master was restarted meanwhile: begin again
+   */
+  run(path: string, options?: SyncOptions): Promise<SyncProgress>
+  /** From now on whoever asks for the path, or for something below it, sees what the store has now or later. */
+  want(path: string): Promise<void>
+  /** Has the master sync the path by itself; false if it does already. */
+  start(path: string): Promise<boolean>
+  /** False if it did not. */
+  stop(path: string): Promise<boolean>
+  paths(): Promise<readonly SyncedPath[]>
+  /** Under way, and those that ended lately. */
+  all(): Promise<readonly SyncProgress[]>
 }
 
 export interface TierInfo {
@@ -285,6 +364,14 @@ export interface Admin {
     path?: string
   }>
   configuration(): Promise<readonly { key: string; value: string; source: string }[]>
+  /** Maintenance of the stores mounted at or below a URI. Resolves with the paths of their mounts. @throws NOT_FOUND */
+  setUfsMode(uri: string, mode: 'readWrite' | 'readOnly' | 'noAccess'): Promise<readonly string[]>
+  /** Properties of paths, by path. */
+  pathConf(): Promise<readonly PathProperties[]>
+  setPathConf(
+    path: string,
+    change: { readonly set?: Readonly<Record<string, string>>; readonly remove?: readonly string[] },
+  ): Promise<void>
 }
 
 /** `FileSystem.connect`: see index.ts. */

@@ -61,6 +61,7 @@ export class UfsDoor {
     const mount = mounts.find((candidate) => candidate.mountId === mountId)
     if (mount === undefined)
       throw new AlluxioError('NOT_FOUND', `no mount has id ${mountId}: it was unmounted`)
+    if (open !== undefined && mount.mode === undefined) return open(mount)
     const { modeRefusal, mountOptions, openStore, StorePlugIns } = await import('../ufs/index.ts')
     if (mount.mode === 'noAccess') throw modeRefusal(mount.uri, mount.mode, 'the under-store is not read')
     if (open !== undefined) return open(mount)

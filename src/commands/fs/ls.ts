@@ -21,7 +21,7 @@ const TIMESTAMPS = {
 export class Ls extends AlluxioCommand {
   static override summary = 'List files and directories.'
   static override description =
-    'Permission, owner, group, size (bytes of a file, number of children of a directory), persistence state, time, percentage in Alluxio (DIR for a directory) and path. A path whose last sync with the under-store failed is marked stale in --json.'
+    'Permission, owner, group, size (bytes of a file, number of children of a directory), persistence state, time, percentage in Alluxio (DIR for a directory) and path. (stale) behind a path: its last sync with the under-store failed, what is shown may be old. + behind the permission: see getfacl.'
   static override usage =
     'fs ls [-d|-f|-p|-R/--recursive|-h|--sort=option|--timestamp=option|-r|-m/--omit-mount-info] <path> ...'
   static override examples = ["alluxio fs ls -R '/data/2014*'", 'alluxio fs ls --sort=size -r /']
@@ -80,7 +80,9 @@ export function lsLine(
   { acl, human }: { readonly acl: boolean; readonly human: boolean },
 ): string {
   const who = acl
-    ? formatMode(status.mode, status.folder).padEnd(12) + status.owner.padEnd(15) + status.group.padEnd(15)
+    ? `${formatMode(status.mode, status.folder)}${status.extendedAcl ? '+' : ''}`.padEnd(12) +
+      status.owner.padEnd(15) +
+      status.group.padEnd(15)
     : ''
   const size = status.folder ? String(status.length) : sizeText(status.length, human)
   const inAlluxio = status.folder ? 'DIR' : `${status.inAlluxioPercentage}%`
@@ -90,7 +92,7 @@ export function lsLine(
     status.persistenceState.padStart(16) +
     formatDate(timeMs).padStart(24) +
     inAlluxio.padStart(5) +
-    ` ${status.path.padEnd(5)}`
+    ` ${status.path.padEnd(5)}${status.stale ? ' (stale)' : ''}`
   )
 }
 

@@ -1,6 +1,6 @@
 import type { FileSystem } from '../../client/index.ts'
 import { formatBytes } from '../../core/index.ts'
-import { AlluxioCommand } from '../command.ts'
+import { AlluxioCommand, Args, Flags } from '../command.ts'
 import { percent } from '../format.ts'
 import type { Output } from '../output.ts'
 
@@ -18,13 +18,44 @@ export class ReportUfs extends AlluxioCommand {
   }
 }
 
+const MODES = ['noAccess', 'readOnly', 'readWrite'] as const
+
+export class Ufs extends AlluxioCommand {
+  static override summary = 'Put an under-store into maintenance, or end that.'
+  static override description =
+    'noAccess: the store is not asked for anything; readOnly: nothing is changed in it. What is cached is served, asynchronous persists wait; whatever else needs the store is refused. The mode holds for all mounts of the URI or below it, also later ones, and is kept over restarts.'
+  static override usage = 'fsadmin ufs --mode <noAccess|readOnly|readWrite> <ufsURI>'
+  static override args = {
+    ufsURI: Args.string({
+      description: 'URI of the store, or of a folder in it',
+      required: true,
+      ignoreStdin: true,
+    }),
+  }
+  static override flags = {
+    mode: Flags.string({ options: [...MODES], required: true, summary: 'what may be asked of the store' }),
+  }
+
+  override async run(): Promise<void> {
+    const { args, flags } = await this.parse(Ufs)
+    const mode = flags.mode as (typeof MODES)[number]
+    await this.withFileSystem(async (fs) => {
+      const mounts = await fs.admin.setUfsMode(args.ufsURI, mode)
+      this.output.emit(
+        () => ({ uri: args.ufsURI, mode, mounts }),
+        () => 'Ufs mode updated',
+      )
+    })
+  }
+}
+
 /** The form of `fs mount` without arguments too. */
 export async function printUfs(output: Output, fs: FileSystem): Promise<void> {
   const mounts = await fs.admin.ufs()
   const uriWidth = Math.max(0, ...mounts.map(({ uri }) => uri.length))
   const pathWidth = Math.max(0, ...mounts.map(({ path }) => path.length))
   for (const mount of mounts) {
-    const { uri, path, scheme, capacityBytes, usedBytes, readOnly, shared, options } = mount
+    const { uri, path, scheme, capacityBytes, usedBytes, readOnly, shared, options, mode } = mount
     output.emit(
       () => mount,
       () => {
@@ -34,7 +65,7 @@ export async function printUfs(output: Output, fs: FileSystem): Promise<void> {
         const properties = Object.entries(options).map(([key, value]) => `${key}=${value}`)
         return (
           `${uri.padEnd(uriWidth)} on ${path.padEnd(pathWidth)} (${scheme}, capacity=${formatBytes(capacityBytes)}, used=${used}, ` +
-          `${readOnly ? '' : 'not '}read-only, ${shared ? '' : 'not '}shared, properties={${properties.join(', ')}})`
+          `${readOnly ? '' : 'not '}read-only, ${shared ? '' : 'not '}shared, properties={${properties.join(', ')}}${mode === undefined ? '' : `, mode=${mode}`})`
         )
       },
     )

@@ -63,6 +63,12 @@ export const RPC_RETRY_MAX = option('alluxio.user.rpc.retry.max.duration', 'dura
   scope: 'user',
   doc: 'How long a call that may be retried is retried.',
 })
+export const CONF_SYNC_INTERVAL = option('alluxio.user.conf.sync.interval', 'duration', {
+  default: 60_000,
+  scope: 'user',
+  doc: 'How old the configuration of paths (fsadmin pathConf) may be that a client applies.',
+  min: 0,
+})
 export const METADATA_SYNC_INTERVAL = option('alluxio.user.file.metadata.sync.interval', 'duration', {
   default: -1,
   scope: 'user',
