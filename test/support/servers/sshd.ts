@@ -1,0 +1,151 @@
+/** A real sshd of the system (Debian's openssh-server) with keys, users and configuration of its own in a scratch folder. */
+import { execFile } from 'node:child_process'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { ServerMissing } from './binary.ts'
+import { freePort, ServerProcess, scratchFolder } from './process.ts'
+
+const run = promisify(execFile)
+const SSHD = '/usr/sbin/sshd'
+
+export interface Sshd {
+  readonly port: number
+  /** What the server serves, as this host sees it. */
+  readonly folder: string
+  readonly user: string
+  /** Works only for root, whose shadow entry the server sees replaced; else undefined. */
+  readonly password: string | undefined
+  readonly keyFile: string
+  readonly knownHosts: string
+  /** Options of a mount that logs in by key. */
+  readonly options: Readonly<Record<string, string>>
+  kill(): Promise<void>
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function startSshd(): Promise<Sshd> {
+  await installed()
+  const scratch = scratchFolder('sshd')
+  const at = (name: string) => join(scratch.path, name)
+  const root = process.getuid?.() === 0
+  const user = root ? 'root' : (process.env.USER ?? (await run('id', ['-un'])).stdout.trim())
+  const port = await freePort()
+  for (const name of ['host_key', 'user_key']) {
+    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', at(name)])
+  }
+  mkdirSync(at('files'))
+  writeFileSync(at('authorized_keys'), readFileSync(at('user_key.pub')))
+  writeFileSync(at('known_hosts'), `[127.0.0.1]:${port} ${readFileSync(at('host_key.pub'), 'utf8')}`)
+  writeFileSync(at('sshd_config'), configuration({ at, port, root }))
+  const password = root ? 'a password, quite long' : undefined
+  if (password !== undefined) await shadow(at('shadow'), password)
+  const sshd = `exec ${SSHD} -D -e -f ${at('sshd_config')}`
+  // A pid namespace, so that the processes of the sessions die with the server; a mount namespace for the password.
+  const command = root
+    ? {
+        binary: 'unshare',
+        args: [
+          ...['--mount', '--pid', '--fork', '--kill-child=KILL', 'sh', '-c'],
+          `mkdir -p /run/sshd && mount --bind ${at('shadow')} /etc/shadow && ${sshd}`,
+        ],
+      }
+    : { binary: 'sh', args: ['-c', sshd] }
+  const server = new ServerProcess(command, () => greets(port))
+  await server.start()
+  return {
+    port,
+    folder: at('files'),
+    user,
+    password,
+    keyFile: at('user_key'),
+    knownHosts: at('known_hosts'),
+    options: {
+      'alluxio.underfs.sftp.user': user,
+      'alluxio.underfs.sftp.private.key': `file:${at('user_key')}`,
+      'alluxio.underfs.sftp.known.hosts': at('known_hosts'),
+    },
+    kill: () => server.kill(),
+    start: () => server.start(),
+    async stop() {
+      await server.kill()
+      scratch.remove()
+    },
+  }
+}
+
+function configuration({
+  at,
+  port,
+  root,
+}: {
+  readonly at: (name: string) => string
+  readonly port: number
+  readonly root: boolean
+}): string {
+  return [
+    `Port ${port}`,
+    'ListenAddress 127.0.0.1',
+    `HostKey ${at('host_key')}`,
+    `AuthorizedKeysFile ${at('authorized_keys')}`,
+    `PidFile ${at('sshd.pid')}`,
+    'StrictModes no',
+    'UsePAM no',
+    `PasswordAuthentication ${root ? 'yes' : 'no'}`,
+    'KbdInteractiveAuthentication no',
+    'PermitRootLogin yes',
+    'MaxStartups 100',
+    'MaxSessions 100',
+    'UseDNS no',
+    'Subsystem sftp internal-sftp',
+    '',
+  ].join('\n')
+}
+
+/** The system's shadow file with a password for root. */
+async function shadow(file: string, password: string): Promise<void> {
+  const { stdout } = await run('openssl', ['passwd', '-6', password])
+  const lines = readFileSync('/etc/shadow', 'utf8').split('\n')
+  writeFileSync(
+    file,
+    lines
+      .map((line) => (line.startsWith('root:') ? `root:${stdout.trim()}:19000:0:99999:7:::` : line))
+      .join('\n'),
+  )
+  chmodSync(file, 0o640)
+}
+
+async function installed(): Promise<void> {
+  if (await works(SSHD, ['-V'])) return
+  if (process.getuid?.() === 0) {
+    await run('apt-get', ['update', '-q']).catch(() => {})
+    await run('apt-get', ['install', '-qy', '--no-install-recommends', 'openssh-server'], {
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    }).catch(() => {})
+  }
+  if (!(await works(SSHD, ['-V']))) throw new ServerMissing('sshd is missing: apt-get install openssh-server')
+}
+
+/** Whether a program can be started; what it says to its arguments does not matter. */
+async function works(program: string, args: readonly string[]): Promise<boolean> {
+  try {
+    await run(program, args)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT'
+  }
+}
+
+function greets(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port })
+    socket.once('data', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+    socket.once('close', () => resolve(false))
+  })
+}
