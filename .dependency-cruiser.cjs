@@ -31,6 +31,7 @@ const doors = {
   zeromq: '^src/rpc/transport/',
   'apache-arrow': '^src/arrow/',
   '@aws-sdk': '^src/ufs/s3/',
+  webhdfs: '^src/ufs/webhdfs/',
   lmdb: '^src/metastore/',
   // Maps of files; the size of a pipe; libgfapi, which is the only way to GlusterFS without a mount.
   koffi: '^src/(arrow/|commands/pipe.ts|ufs/gluster/library.ts)',

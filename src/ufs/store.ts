@@ -28,6 +28,10 @@ export interface UfsCapabilities {
    * counts with its slash (`a-b` before `a/`), and says false.
    */
   readonly orderedList: boolean
+  /** Nothing can be written: mounts of it have to be read-only. @default false */
+  readonly readOnly?: boolean
+  /** Names that the store cannot hold; creating one is INVALID_ARGUMENT. @default none */
+  readonly refusedNames?: RegExp
   /** Range size in bytes and number of ranges at once that read one large file fastest. */
   readonly bestRangeBytes: number
   readonly bestRangeParallelism: number
@@ -96,9 +100,44 @@ export interface UfsListOptions {
   readonly signal?: AbortSignal
 }
 
+export interface UfsChangesOptions {
+  /** Where the answer before ended; absent: only the cursor of now is wanted. */
+  readonly cursor?: string
+  readonly signal?: AbortSignal
+}
+
+export interface UfsChanges {
+  /** Paths below the mount root that came, changed or went; any order, repeats allowed. */
+  readonly paths: readonly string[]
+  readonly cursor: string
+  /** Some are missing, since the cursor is too old or they were too many: everything has to be compared. */
+  readonly incomplete?: boolean
+}
+
+export interface UfsMoveOptions {
+  /** Objects that stay where they are, by their path below the mount root. */
+  readonly stays?: (path: string) => boolean
+  /** Told after each page of objects that has moved, how many those were. */
+  readonly onMoved?: (objects: number) => void
+  readonly signal?: AbortSignal
+}
+
 export interface UfsSpace {
   readonly totalBytes: number
   readonly usedBytes: number
+}
+
+/** A part of a file and the hosts that hold it. */
+export interface UfsBlockLocation {
+  readonly offset: number
+  readonly length: number
+  readonly hosts: readonly string[]
+}
+
+/** What the store itself computes of a file's content; two are comparable if their algorithms are the same. */
+export interface UfsChecksum {
+  readonly algorithm: string
+  readonly hex: string
 }
 
 export interface UnderStore {
@@ -128,6 +167,17 @@ export interface UnderStore {
   ): Promise<void>
   /** Moves a file or directory; the target must not exist. */
   rename(src: string, dst: string, signal?: AbortSignal): Promise<void>
+  /**
+   * Optional, for stores that keep a log of changes: what changed below a path since a cursor. Once that is compared, the
+   * namespace shows all that the store had when the cursor was given.
+   */
+  changes?(path: string, options?: UfsChangesOptions): Promise<UfsChanges>
+  /**
+   * Optional, for stores whose `rename` of a directory is a copy and a delete of each object: moves what is below `src`, page by
+   * page, until nothing is left there. What an attempt before has moved stays moved, so it is called again until it resolves;
+   * what stands at the target is replaced. One that fails leaves each object whole at one place or both.
+   */
+  moveObjects?(src: string, dst: string, options?: UfsMoveOptions): Promise<{ readonly objects: number }>
   space(signal?: AbortSignal): Promise<UfsSpace>
   /** Changes mode, owner, group or times where `posix`; else UNSUPPORTED. */
   setAttributes(
@@ -135,5 +185,12 @@ export interface UnderStore {
     attributes: { readonly mode?: number; readonly owner?: string; readonly group?: string },
     signal?: AbortSignal,
   ): Promise<void>
+  /** Where the blocks of a range lie, in order; absent where a store does not know. @default range the whole file */
+  blockLocations?(
+    path: string,
+    range?: { readonly offset?: number; readonly length?: number; readonly signal?: AbortSignal },
+  ): Promise<readonly UfsBlockLocation[]>
+  /** Absent where a store has none. */
+  checksum?(path: string, signal?: AbortSignal): Promise<UfsChecksum>
   close(): Promise<void>
 }

@@ -11,6 +11,10 @@ export type UfsOperation =
   | 'rename'
   | 'space'
   | 'setAttributes'
+  | 'blockLocations'
+  | 'checksum'
+  | 'changes'
+  | 'moveObjects'
 
 export interface UfsCall {
   readonly operation: UfsOperation
@@ -60,6 +64,36 @@ export function around(store: UnderStore, hooks: Hooks): UnderStore {
     space: (signal) => simple('space', '', signal, (inner) => store.space(inner)),
     setAttributes: (path, attributes, signal) =>
       simple('setAttributes', path, signal, (inner) => store.setAttributes(path, attributes, inner)),
+    ...(store.blockLocations === undefined
+      ? {}
+      : {
+          blockLocations: (path, range) =>
+            simple('blockLocations', path, range?.signal, (signal) =>
+              store.blockLocations!(path, withSignal(range, signal)),
+            ),
+        }),
+    ...(store.changes === undefined
+      ? {}
+      : {
+          changes: (path, options) =>
+            simple('changes', path, options?.signal, (signal) =>
+              store.changes!(path, withSignal(options, signal)),
+            ),
+        }),
+    ...(store.moveObjects === undefined
+      ? {}
+      : {
+          moveObjects: (src, dst, options) =>
+            call({ operation: 'moveObjects', path: src, signal: options?.signal, bulk: true }, (signal) =>
+              store.moveObjects!(src, dst, withSignal(options, signal)),
+            ),
+        }),
+    ...(store.checksum === undefined
+      ? {}
+      : {
+          checksum: (path, signal) =>
+            simple('checksum', path, signal, (inner) => store.checksum!(path, inner)),
+        }),
     close: () => store.close(),
   }
 }

@@ -13,6 +13,8 @@ import {
 export const THROTTLED = 'THROTTLED'
 /** Mark in `details` of an error that has been retried already as long as the policy allows. */
 export const RETRIES_EXHAUSTED = 'retriesExhausted'
+/** Mark in `details` of an error by which the store told that it did nothing: the call may be repeated whatever it is. */
+export const NOT_DONE = 'notDone'
 
 export interface RetryOptions {
   /** Milliseconds after which a failure is final, measured from the first failure since progress was made. */

@@ -5,7 +5,7 @@
 import { AlluxioError, isAlluxioError } from '../../core/index.ts'
 import type { UfsReadOptions, UnderStore } from '../store.ts'
 import { around, type ChunkSource, iterable, type UfsCall } from './around.ts'
-import { cancelled, type RetryPolicy, type RetryRun, THROTTLED } from './retry-policy.ts'
+import { cancelled, NOT_DONE, type RetryPolicy, type RetryRun, THROTTLED } from './retry-policy.ts'
 
 export function retryLayer(store: UnderStore, policy: RetryPolicy): UnderStore {
   return around(store, {
@@ -30,7 +30,7 @@ function alreadyDone(call: UfsCall, error: unknown): boolean {
 /** A rename may have happened although its answer was lost, so only a refusal to begin it is repeated. */
 function repeatable(call: UfsCall, error: unknown): boolean {
   if (call.operation !== 'rename' || !isAlluxioError(error)) return true
-  return error.reason === THROTTLED || error.reason === 'ECONNREFUSED'
+  return error.reason === THROTTLED || error.reason === 'ECONNREFUSED' || error.details[NOT_DONE] === true
 }
 
 function once(error: unknown): unknown {

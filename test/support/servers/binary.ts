@@ -60,6 +60,13 @@ export async function latencyServer(): Promise<string> {
   return target
 }
 
+/** A folder beside the programs that `make` fills once; it returns the part of its scratch folder that is kept. */
+export async function cached(name: string, make: (scratch: string) => Promise<string>): Promise<string> {
+  const target = join(binFolder(), name)
+  await build(target, make)
+  return target
+}
+
 /** Builds unless it is there. Several test processes may want the same program: the first builds, the others wait. */
 async function build(target: string, make: (scratch: string) => Promise<string>): Promise<void> {
   const lock = `${target}.lock`
