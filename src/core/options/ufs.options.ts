@@ -195,10 +195,19 @@ export const UFS_S3_UPLOADS = option('alluxio.underfs.s3.upload.threads.max', 'i
   min: 1,
   max: 64,
 })
-export const UFS_S3_CHECKSUM = enumOption('alluxio.underfs.s3.checksum', ['CRC32C', 'NONE'], {
+export const UFS_S3_SERVER = enumOption(
+  'alluxio.underfs.s3.server',
+  ['auto', 'aws', 'minio', 'rgw', 'other'],
+  {
+    default: 'auto',
+    scope: 'all',
+    doc: 'Which server speaks S3, for what differs (rgw, the gateway of Ceph: no atomic create of files of several parts); auto: known from its first answer.',
+  },
+)
+export const UFS_S3_CHECKSUM = enumOption('alluxio.underfs.s3.checksum', ['CRC32C', 'MD5', 'NONE'], {
   default: 'CRC32C',
   scope: 'all',
-  doc: 'Checksum sent with every upload, which the server verifies. NONE for servers that refuse it.',
+  doc: 'Checksum sent with every upload, which the server verifies. MD5 (slower) for servers that ignore CRC32C, such as the gateway of Ceph: a warning in the log names them. NONE for servers that refuse it.',
 })
 export const UFS_S3_PAYLOAD_SIGNING = enumOption(
   'alluxio.underfs.s3.payload.signing',

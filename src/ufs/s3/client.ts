@@ -6,6 +6,7 @@ import { type Answer, HttpHandler } from '../http-transport/http-handler.ts'
 import type { StoreModules, UfsOptions } from '../registry.ts'
 import { setting } from '../settings.ts'
 import { fromS3, type S3Place } from './errors.ts'
+import { S3Server } from './server.ts'
 import { SignedRequests } from './signed-requests.ts'
 
 /** The SDK, loaded when the first S3 store is opened. */
@@ -26,6 +27,7 @@ export interface SendOptions {
 export class S3Connection {
   readonly sdk: Sdk
   readonly bucket: string
+  readonly server: S3Server
   readonly #client: S3Client
   readonly #signed: SignedRequests
   readonly #place: S3Place
@@ -35,12 +37,14 @@ export class S3Connection {
     options: { readonly bucket: string; readonly endpoint: string },
     modules: {
       readonly sdk: Sdk
+      readonly server: S3Server
       readonly client: S3Client
       readonly signed: SignedRequests
       readonly onApiCall: (api: string) => void
     },
   ) {
     this.sdk = modules.sdk
+    this.server = modules.server
     this.bucket = options.bucket
     this.#client = modules.client
     this.#signed = modules.signed
@@ -126,12 +130,15 @@ export async function connect(
   })
   if (!signsPayload(options, endpoint)) leavePayloadUnsigned(client)
   const { onApiCall, runtime } = modules
+  const kind = setting(options, OPTIONS.UFS_S3_SERVER)!
+  const server = new S3Server({ kind, checksum: setting(options, OPTIONS.UFS_S3_CHECKSUM)! }, modules)
+  server.watch(client)
   const anonymous = setting(options, OPTIONS.UFS_S3_ANONYMOUS)
   const signed = new SignedRequests(
     { bucket, endpoint, pathStyle: forcePathStyle, anonymous },
     { client, handler, runtime, onApiCall },
   )
-  return new S3Connection({ bucket, endpoint }, { sdk, client, signed, onApiCall })
+  return new S3Connection({ bucket, endpoint }, { sdk, server, client, signed, onApiCall })
 }
 
 async function clientConfig(

@@ -33,7 +33,6 @@ export const s3Factory: UfsFactory = {
         prefix: uri.path,
         leastPartBytes: setting(options, OPTIONS.UFS_S3_PART_SIZE)!,
         uploads: setting(options, OPTIONS.UFS_S3_UPLOADS)!,
-        checksum: setting(options, OPTIONS.UFS_S3_CHECKSUM) === 'CRC32C',
       },
       connection,
       modules,

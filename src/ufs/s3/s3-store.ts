@@ -27,7 +27,6 @@ export interface S3StoreOptions {
   readonly prefix: string
   readonly leastPartBytes: number
   readonly uploads: number
-  readonly checksum: boolean
 }
 
 const CAPABILITIES: UfsCapabilities = {
@@ -49,7 +48,7 @@ const COPIES_AT_ONCE = 16
 
 export class S3Store implements UnderStore {
   readonly scheme = 's3'
-  readonly capabilities = CAPABILITIES
+  readonly capabilities: UfsCapabilities
   readonly #options: S3StoreOptions
   readonly #connection: S3Connection
   readonly #modules: Pick<StoreModules, 'retry' | 'runtime'>
@@ -59,6 +58,7 @@ export class S3Store implements UnderStore {
   constructor(options: S3StoreOptions, connection: S3Connection, modules: StoreModules) {
     this.#options = options
     this.#connection = connection
+    this.capabilities = connection.server.capabilities(CAPABILITIES)
     this.#modules = modules
     this.#log = modules.log
     this.#copier = new Copier({}, { connection, retry: modules.retry })
@@ -75,9 +75,9 @@ export class S3Store implements UnderStore {
 
   async create(path: string, options: UfsCreateOptions = {}): Promise<UfsWriter> {
     if (path === '') throw new AlluxioError('IS_A_DIRECTORY', 'the root of a store is a directory')
-    const { leastPartBytes, uploads, checksum } = this.#options
+    const { leastPartBytes, uploads } = this.#options
     return new S3Writer(
-      { ...options, path, key: this.#key(path), leastPartBytes, uploads, checksum },
+      { ...options, path, key: this.#key(path), leastPartBytes, uploads },
       { connection: this.#connection, retry: this.#modules.retry, runtime: this.#modules.runtime },
     )
   }

@@ -9,7 +9,6 @@ import { unquoted } from '../http-transport/object-read.ts'
 import type { RetryPolicy } from '../layers/retry-policy.ts'
 import { cancelled } from '../layers/retry-policy.ts'
 import type { UfsCreateOptions, UfsStatus, UfsWriter } from '../store.ts'
-import { base64Crc, crc32cOf } from './checksum.ts'
 import type { S3Connection } from './client.ts'
 import { checkPart, partBytes } from './parts.ts'
 
@@ -26,7 +25,6 @@ export interface S3WriterOptions extends UfsCreateOptions {
   readonly leastPartBytes: number
   /** Parts under way at once. */
   readonly uploads: number
-  readonly checksum: boolean
 }
 
 export interface S3WriterModules {
@@ -122,7 +120,7 @@ export class S3Writer implements UfsWriter {
     const { connection } = this.#modules
     const { path, ifAbsent } = this.#options
     const chunks = this.#chunks
-    const checksum = this.#checksum(chunks)
+    const checksum = this.#modules.connection.server.checksumOf(chunks)
     return this.#conditional('PutObject', async () => {
       const command = new connection.sdk.PutObjectCommand({
         ...this.#address(),
@@ -133,7 +131,9 @@ export class S3Writer implements UfsWriter {
         ...this.#metadata(ifAbsent === true),
         ...(ifAbsent === true ? { IfNoneMatch: '*' } : {}),
       })
-      return unquoted((await connection.send(command, path, { signal: this.#abort.signal })).ETag)
+      const answer = await connection.send(command, path, { signal: this.#abort.signal })
+      connection.server.took(answer)
+      return unquoted(answer.ETag)
     })
   }
 
@@ -158,7 +158,7 @@ export class S3Writer implements UfsWriter {
 
   async #begin(): Promise<string> {
     const { connection, retry } = this.#modules
-    const { path, key, ifAbsent, checksum } = this.#options
+    const { path, key, ifAbsent } = this.#options
     if (ifAbsent === true) await this.#refuseExisting()
     // Were the answer lost and this repeated, an upload would be left over: stores expire those.
     return retry.run('CreateMultipartUpload', path, this.#abort.signal, async () => {
@@ -166,7 +166,7 @@ export class S3Writer implements UfsWriter {
         Bucket: connection.bucket,
         Key: key,
         ...this.#metadata(true),
-        ...(checksum ? { ChecksumAlgorithm: 'CRC32C' } : {}),
+        ...connection.server.announced,
       })
       const { UploadId } = await connection.send(command, path, { signal: this.#abort.signal })
       if (UploadId === undefined) {
@@ -197,8 +197,8 @@ export class S3Writer implements UfsWriter {
     const { connection, retry } = this.#modules
     const { path } = this.#options
     const UploadId = await this.#upload!
-    const checksum = this.#checksum(chunks)
-    const { ETag } = await retry.run('UploadPart', path, this.#abort.signal, () =>
+    const checksum = this.#modules.connection.server.checksumOf(chunks)
+    const answer = await retry.run('UploadPart', path, this.#abort.signal, () =>
       connection.send(
         new connection.sdk.UploadPartCommand({
           ...this.#address(),
@@ -212,7 +212,9 @@ export class S3Writer implements UfsWriter {
         { signal: this.#abort.signal },
       ),
     )
-    this.#parts.push({ PartNumber: number, ETag: ETag ?? '', ...checksum })
+    connection.server.took(answer)
+    const { ContentMD5: _, ...kept } = checksum
+    this.#parts.push({ PartNumber: number, ETag: answer.ETag ?? '', ...kept })
   }
 
   async #complete(): Promise<string> {
@@ -223,6 +225,8 @@ export class S3Writer implements UfsWriter {
     if (this.#error !== undefined) throw this.#error
     const UploadId = await this.#upload!
     this.#parts.sort((a, b) => a.PartNumber - b.PartNumber)
+    // As late as can be where the server would replace it.
+    if (ifAbsent === true && !connection.server.conditionalParts) await this.#refuseExisting()
     return this.#conditional('CompleteMultipartUpload', async () => {
       const command = new connection.sdk.CompleteMultipartUploadCommand({
         ...this.#address(),
@@ -234,7 +238,8 @@ export class S3Writer implements UfsWriter {
         signal: this.#abort.signal,
         silenceMs: COMPLETE_SILENCE_MS,
       })
-      return unquoted(ETag)
+      // Ceph's gateway (16.2) leaves it empty.
+      return unquoted(ETag) || ((await this.#mine()) ?? '')
     })
   }
 
@@ -282,10 +287,6 @@ export class S3Writer implements UfsWriter {
     const { metadata } = this.#options
     if (metadata === undefined && !identified) return {}
     return { Metadata: { ...metadata, ...(identified ? { [WRITE_ID]: this.#writeId } : {}) } }
-  }
-
-  #checksum(chunks: readonly Uint8Array[]): { ChecksumCRC32C?: string } {
-    return this.#options.checksum ? { ChecksumCRC32C: base64Crc(crc32cOf(chunks)) } : {}
   }
 
   #exists(cause?: unknown): AlluxioError {

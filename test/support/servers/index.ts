@@ -26,7 +26,7 @@ export interface S3Server extends RunningServer {
   options(more?: Readonly<Record<string, string>>): Record<string, string>
 }
 
-const KEYS = { accessKey: 'test-access-key', secretKey: 'test-secret-key-9f81' }
+export const KEYS = { accessKey: 'test-access-key', secretKey: 'test-secret-key-9f81' }
 const BUCKET = 'test-bucket'
 
 export async function startMinio(): Promise<S3Server> {
@@ -91,7 +91,10 @@ async function s3Server(
   }
 }
 
-function mountOptions(endpoint: string, more: Readonly<Record<string, string>> = {}): Record<string, string> {
+export function mountOptions(
+  endpoint: string,
+  more: Readonly<Record<string, string>> = {},
+): Record<string, string> {
   return {
     'alluxio.underfs.s3.endpoint': endpoint,
     's3a.accessKeyId': KEYS.accessKey,
