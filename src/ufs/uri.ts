@@ -12,6 +12,8 @@ export interface UfsUri {
   readonly text: string
 }
 
+/** Azure's: `wasbs://container@account.blob.core.windows.net/folder`. What stands before the @ is no secret there. */
+const CONTAINER_AT_HOST = new Set(['wasb', 'wasbs', 'abfs', 'abfss'])
 const EXAMPLE = 'write for example s3://bucket/folder, file:///data or /data'
 
 /** @throws INVALID_ARGUMENT saying what to write instead. */
@@ -26,7 +28,7 @@ export function parseUfsUri(input: string): UfsUri {
   const scheme = match[1]!.toLowerCase()
   const authority = match[2] ?? ''
   const rest = match[3] ?? ''
-  if (authority.includes('@')) {
+  if (authority.includes('@') && !(CONTAINER_AT_HOST.has(scheme) && /^[^:@]*@[^@]*$/.test(authority))) {
     throw invalid(
       input,
       `"${redactUserInfo(text)}" has credentials in it: leave them out and name them by options, for example --option s3a.accessKeyId=env:MY_KEY`,
