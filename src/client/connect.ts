@@ -82,6 +82,7 @@ export async function connectFileSystem(
     {
       fs,
       admin: adminOf(admin, fs),
+      syncs: syncsOf(master.client(MasterSync)),
       workers,
       paths: new PathDefaults({ maxAgeMs: config.get(o.CONF_SYNC_INTERVAL) }, { fs, runtime, log }),
       tierFiles,

@@ -8,4 +8,6 @@
 export { BlockMap } from './block-map.ts'
 export type { Change, Intent, IntentId } from './intents.ts'
 export { Namespace, type NamespaceModules, type NamespaceOptions } from './namespace.ts'
+export type { OrderedStep, OrderedWalk } from './ordered-walk.ts'
+export type { GoneRequest, StoreSync, SyncedPath } from './store-sync.ts'
 export type * from './types.ts'

@@ -21,4 +21,4 @@ export {
 } from './registry.ts'
 export { mountOptions, shownOptions } from './settings.ts'
 export type * from './store.ts'
-export { parseUfsUri, type UfsUri } from './uri.ts'
+export { compareUtf8, parseUfsUri, type UfsUri } from './uri.ts'

@@ -81,3 +81,19 @@ export const MASTER_ABSENT_CACHE = option('alluxio.master.ufs.path.absent.cache.
   scope: 'master',
   doc: 'How long a path that an under-store did not have is taken to be absent before it is asked for again.',
 })
+export const MASTER_ACTIVE_SYNC_INTERVAL = option('alluxio.master.ufs.active.sync.interval', 'duration', {
+  default: 30_000,
+  scope: 'master',
+  doc: 'Least time between two syncs of a path that the master syncs by itself (`fs startSync`): what it comes to while changes are found.',
+  min: 100,
+})
+export const MASTER_ACTIVE_SYNC_MAX_INTERVAL = option(
+  'alluxio.master.ufs.active.sync.max.interval',
+  'duration',
+  {
+    default: 600_000,
+    scope: 'master',
+    doc: 'Greatest time between two such syncs: what it comes to while none are found, or the store does not answer.',
+    min: 100,
+  },
+)

@@ -5,7 +5,7 @@ import { type Log, Metrics, type Runtime, recurring, Supervisor, toAlluxioError 
 import * as o from '../../core/options/index.ts'
 import { openLmdbStore, type RecordStore } from '../../metastore/index.ts'
 import { BlockMap, Namespace } from '../../namespace/index.ts'
-import { MasterAdmin, MasterBlock, MasterFs, RpcServer, type Transport } from '../../rpc/index.ts'
+import { MasterAdmin, MasterBlock, MasterFs, MasterSync, RpcServer, type Transport } from '../../rpc/index.ts'
 import type { UnderStore } from '../../ufs/index.ts'
 import { Doors } from '../doors.ts'
 import { type MountedStore, UnderStores } from '../under-stores.ts'
@@ -22,6 +22,7 @@ import { PathLocks } from './services/path-locks.ts'
 import { Persistence } from './services/persistence.ts'
 import { StoreChanges } from './services/store-changes.ts'
 import { StoreSteps } from './services/store-steps.ts'
+import { ActiveSync, SyncJobs, SyncService, SyncTimes } from './services/sync/index.ts'
 import { Ttl } from './services/ttl.ts'
 import { Uploads } from './services/uploads.ts'
 import { UserGroups } from './services/user-groups.ts'
@@ -90,6 +91,11 @@ async function serve(
       },
     },
   )
+  const times = new SyncTimes({ runtime })
+  const busy = (path: string, directory: boolean) =>
+    directory
+      ? persistence.isUnderWayBelow(path) || uploads.isExpectedBelow(path)
+      : persistence.isUnderWay(path) || uploads.isExpected(path)
   const loader = new MetadataLoader(
     { blockSizeBytes: config.get(o.BLOCK_SIZE_DEFAULT), absentMs: config.get(o.MASTER_ABSENT_CACHE) },
     {
@@ -99,14 +105,12 @@ async function serve(
       runtime,
       log,
       metrics,
-      busy: (path, directory) =>
-        directory
-          ? persistence.isUnderWayBelow(path) || uploads.isExpectedBelow(path)
-          : persistence.isUnderWay(path) || uploads.isExpected(path),
+      busy,
+      times,
     },
   )
   const answerMs = config.get(o.MASTER_UFS_ANSWER_TIMEOUT)
-  const reads = new FsReads({ answerMs }, { namespace, blocks, loader, workers, callers, runtime })
+  const reads = new FsReads({ answerMs }, { namespace, blocks, loader, workers, callers, runtime, times })
   const uploads = new Uploads({ runtime })
   const superuser = { user: modules.superuser.user, groups: [modules.superuser.group] }
   const steps = new StoreSteps({ namespace, stores, runtime, superuser })
@@ -148,6 +152,17 @@ async function serve(
     { answerMs },
     { namespace, stores, loader, locks, persistence, freer, callers, runtime, log },
   )
+  const syncs = new SyncJobs(
+    { blockSizeBytes: config.get(o.BLOCK_SIZE_DEFAULT) },
+    { namespace, stores, loader, locks, busy, times, onFreed: () => freer.kick(), runtime, log, metrics },
+  )
+  const active = new ActiveSync(
+    {
+      intervalMs: config.get(o.MASTER_ACTIVE_SYNC_INTERVAL),
+      maxIntervalMs: config.get(o.MASTER_ACTIVE_SYNC_MAX_INTERVAL),
+    },
+    { namespace, stores, jobs: syncs, runtime, log, metrics },
+  )
   const ttl = new Ttl(
     { intervalMs: config.get(o.MASTER_TTL_CHECKER_INTERVAL) },
     { namespace, blocks, mutations, persistence, freer, superuser, runtime, log, metrics },
@@ -180,6 +195,7 @@ async function serve(
     new BlockService({ clusterId }, { namespace, blocks, workers, freer, persistence, log }),
   )
   rpc.serve(MasterAdmin, { ...admin, setUfsMode: mounts.setUfsMode, setPathConf: mounts.setPathConf })
+  rpc.serve(MasterSync, new SyncService({ namespace, loader, callers, jobs: syncs, active, times }))
   observe(metrics, { workers, store })
 
   const supervisor: Supervisor = new Supervisor(
@@ -189,6 +205,8 @@ async function serve(
       changes,
       freer,
       persistence,
+      syncs,
+      active,
       ttl,
       recurring('liveness', 1000, () => workers.checkLiveness(), { runtime, log }),
       // Trees that were deleted are detached at once and taken apart here, also after a restart.

@@ -2,6 +2,8 @@
 import { AlluxioError, type Runtime, sleep } from '../../core/index.ts'
 import type {
   UfsCapabilities,
+  UfsChanges,
+  UfsChangesOptions,
   UfsCreateOptions,
   UfsListOptions,
   UfsPage,
@@ -147,6 +149,7 @@ export class MemoryStore implements UnderStore {
       ...(options.owner === undefined ? {} : { owner: options.owner }),
       ...(options.group === undefined ? {} : { group: options.group }),
     })
+    this.#tree.change(path)
   }
 
   async delete(path: string, options: { recursive?: boolean; signal?: AbortSignal } = {}): Promise<void> {
@@ -157,6 +160,7 @@ export class MemoryStore implements UnderStore {
       throw new AlluxioError('DIRECTORY_NOT_EMPTY', `${path} is not empty`)
     }
     this.#tree.directory(parentOf(path), false, 0).children.delete(nameOf(path))
+    this.#tree.change(path)
   }
 
   async rename(src: string, dst: string, signal?: AbortSignal): Promise<void> {
@@ -169,6 +173,17 @@ export class MemoryStore implements UnderStore {
     const target = this.#tree.directory(parentOf(dst), false, this.#runtime.now())
     this.#tree.directory(parentOf(src), false, 0).children.delete(nameOf(src))
     target.children.set(nameOf(dst), node)
+    this.#tree.change(src)
+    this.#tree.change(dst)
+  }
+
+  async changes(path: string, options: UfsChangesOptions = {}): Promise<UfsChanges> {
+    await this.#delay(options.signal)
+    const cursor = String(this.#tree.nextChange)
+    if (options.cursor === undefined) return { paths: [], cursor }
+    const all = this.#tree.changesSince(Number(options.cursor))
+    if (all === undefined) return { paths: [], cursor, incomplete: true }
+    return { paths: all.filter((changed) => isBelow(changed, path) || isBelow(path, changed)), cursor }
   }
 
   async space(signal?: AbortSignal): Promise<UfsSpace> {
@@ -225,6 +240,7 @@ export class MemoryStore implements UnderStore {
       metadata: options.metadata ?? {},
     }
     this.#tree.directory(parentOf(path), true, now).children.set(nameOf(path), file)
+    this.#tree.change(path)
     return statusOf(path, file)
   }
 
@@ -256,4 +272,8 @@ function statusOf(path: string, node: MemoryNode): UfsStatus {
     group,
     metadata: node.metadata,
   }
+}
+
+function isBelow(path: string, ancestor: string): boolean {
+  return ancestor === '' || path === ancestor || path.startsWith(`${ancestor}/`)
 }

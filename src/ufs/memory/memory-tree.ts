@@ -24,9 +24,35 @@ export interface MemoryDirectory {
 
 export type MemoryNode = MemoryFile | MemoryDirectory
 
+/** Changes that are remembered. */
+const LOGGED = 10_000
+
 export class MemoryTree {
   readonly root: MemoryDirectory = directory(0)
   #version = 0
+  /** Paths that changed, oldest first; the first one has number `#forgotten`. */
+  readonly #changed: string[] = []
+  #forgotten = 0
+
+  /** Notes down that something at a path came, changed or went. */
+  change(path: string): void {
+    this.#changed.push(path)
+    if (this.#changed.length < 2 * LOGGED) return
+    this.#changed.splice(0, LOGGED)
+    this.#forgotten += LOGGED
+  }
+
+  /** Number of the next change. */
+  get nextChange(): number {
+    return this.#forgotten + this.#changed.length
+  }
+
+  /** What changed since a number was the next one; undefined if that is too long ago. */
+  changesSince(number: number): readonly string[] | undefined {
+    return number < this.#forgotten || number > this.nextChange
+      ? undefined
+      : this.#changed.slice(number - this.#forgotten)
+  }
 
   nextVersion(): number {
     return ++this.#version

@@ -26,6 +26,7 @@ import type {
 import { answeredWithin } from './answer-deadline.ts'
 import type { Callers } from './callers.ts'
 import type { MetadataLoader } from './metadata-loader.ts'
+import type { SyncTimes } from './sync/sync-times.ts'
 import type { WorkerRegistry } from './worker-registry.ts'
 
 type Fs = Handlers<typeof MasterFs>
@@ -44,6 +45,8 @@ export interface FsReadsModules {
   readonly workers: WorkerRegistry
   readonly callers: Callers
   readonly runtime: Runtime
+  /** Which paths are wanted anew (`fs needsSync`). */
+  readonly times?: SyncTimes
 }
 
 /** Blocks that one answer names; more by `blocks`. */
@@ -98,12 +101,13 @@ export class FsReads
     // A later page never syncs: the first one did.
     if (cursor !== undefined) return listing()
     const contract = namespace.contractOf(path)
-    const ageMs = loadMetadata === 'ALWAYS' ? 0 : syncIntervalMs
+    const ageMs = loadMetadata === 'ALWAYS' ? 0 : this.#wantedMs(path, syncIntervalMs)
     if (loadMetadata === 'NEVER' && contract?.strict !== true) return listing()
     const inode = namespace.inode(path)
     if (inode !== undefined) await this.#checkTraversal(path, caller)
     const checked = this.#listed(path, stricterMs(ageMs, contract?.lookMs ?? -1), contract)
-    if (checked !== false) await this.#tolerant(path, ageMs, contract, false, checked)
+    if (checked !== false)
+      await this.#tolerant(path, loadMetadata === 'ALWAYS' ? 0 : syncIntervalMs, contract, false, checked)
     return listing()
   }
 
@@ -163,14 +167,15 @@ export class FsReads
   readonly checksum: Fs['checksum'] = () => ({})
 
   /** Runs a read; when the path is unknown or must be checked, asks the under-store first and reads again. */
-  #found<T>(path: string, syncIntervalMs = -1, opens: boolean, read: () => Settled<T>): Settled<T> {
+  #found<T>(path: string, givenMs = -1, opens: boolean, read: () => Settled<T>): Settled<T> {
     const { loader, namespace } = this.#modules
+    const syncIntervalMs = this.#wantedMs(path, givenMs)
     const contract = namespace.contractOf(path)
     const ownMs = contract === undefined ? -1 : opens ? contract.openMs : contract.lookMs
     const ageMs = stricterMs(syncIntervalMs, ownMs)
     if (ageMs >= 0) {
       const refresh = loader.refresh(path, ageMs)
-      if (refresh !== false) return this.#tolerant(path, syncIntervalMs, contract, opens, refresh).then(read)
+      if (refresh !== false) return this.#tolerant(path, givenMs, contract, opens, refresh).then(read)
     }
     try {
       return read()
@@ -197,7 +202,7 @@ export class FsReads
     try {
       await this.#answered(path, contract, look)
     } catch (error) {
-      if (opens || askedMs >= 0 || contract === undefined || contract.strict) throw error
+      if (askedMs >= 0 || (contract !== undefined && (opens || contract.strict))) throw error
       if (namespace.inode(path) === undefined) throw error
       await namespace.markStale(path, true)
     }
@@ -225,6 +230,10 @@ export class FsReads
         },
       )
     }
+  }
+
+  #wantedMs(path: string, givenMs: number): number {
+    return this.#modules.times?.intervalMs(path, givenMs) ?? givenMs
   }
 
   #byId(fileId: number): Inode {

@@ -24,6 +24,7 @@ import type { Inode, LoadedEntry, Namespace } from '../../../namespace/index.ts'
 import type { UfsPage, UfsStatus, UnderStore } from '../../../ufs/index.ts'
 import { ifPresent, type UnderStores } from '../../under-stores.ts'
 import type { PathLocks } from './path-locks.ts'
+import type { SyncTimes } from './sync/sync-times.ts'
 
 export interface MetadataLoaderOptions {
   /** Block size that files found in a store are read with. */
@@ -41,6 +42,8 @@ export interface MetadataLoaderModules {
   /** Whether bytes of this cluster are on their way to a path: what the store has there is no file of others. */
   readonly busy: (path: string, directory: boolean) => boolean
   readonly locks: PathLocks
+  /** When whole subtrees were compared. */
+  readonly times?: SyncTimes
 }
 
 /** Entries of a listing page; also how long a directory may be to be loaded whole on the way to one child. */
@@ -102,7 +105,9 @@ export class MetadataLoader {
     if (known === undefined || known.path === path || !isInStore(known)) return false
     if (this.#modules.busy(path, false)) return false
     if (isLoaded(known) && (forWrite || this.#isAbsent(path, absentMs))) return false
-    return this.#once('find', path, this.#oldest(absentMs), (mark) => this.#find(path, mark))
+    // What an earlier search brings is known by then, and is itself looked at again.
+    const again = () => this.refresh(path, 0) || Promise.resolve(this.#modules.namespace.inode(path) !== undefined)
+    return this.#once('find', path, this.#oldest(absentMs), (mark) => this.#find(path, mark), again)
   }
 
   /**
@@ -129,7 +134,8 @@ export class MetadataLoader {
     if (intervalMs === 0) return this.#check(path, 0)
     const oldestMs = runtime.now() - intervalMs
     const { id } = inode.record
-    if (Math.max(namespace.syncedMs(inode), this.#checked.get(id) ?? 0) > oldestMs) return false
+    const comparedMs = this.#modules.times?.syncedMs(path) ?? 0
+    if (Math.max(namespace.syncedMs(inode), this.#checked.get(id) ?? 0, comparedMs) > oldestMs) return false
     if (this.#sharesPage(inode.parentId, oldestMs, intervalMs))
       return this.#refreshTogether(path, inode, oldestMs, intervalMs)
     remember(this.#checkedIn, inode.parentId, runtime.now())
@@ -189,12 +195,12 @@ export class MetadataLoader {
     path: string,
     oldestMs: number,
     work: (mark: number) => Promise<boolean>,
+    again = () => this.#once(kind, path, Number.NEGATIVE_INFINITY, work),
   ): Promise<boolean> {
     const key = `${kind} ${path}`
     const running = this.#running.get(key)
     if (running !== undefined) {
       if (running.startedMs > oldestMs) return running.ended
-      const again = () => this.#once(kind, path, Number.NEGATIVE_INFINITY, work)
       running.next ??= running.ended.then(again, again)
       return running.next
     }
