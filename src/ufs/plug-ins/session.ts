@@ -293,8 +293,8 @@ export class Session {
   }
 
   #died(thrown: unknown): void {
-    const { code } = thrown as NodeJS.ErrnoException
-    const { message } = toAlluxioError(thrown)
+    // Anything can be thrown, and an error of another thread is no instance of this one's.
+    const { code, message = String(thrown) } = (thrown ?? {}) as Partial<NodeJS.ErrnoException>
     if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
       const limit = Math.ceil(this.#options.memoryBytes / 2 ** 20)
       this.#end('UFS_PLUGIN_MEMORY', `used up its memory of ${limit} MB`)
