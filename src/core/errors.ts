@@ -156,6 +156,12 @@ const ERRNO: Readonly<Record<string, ErrorCode>> = {
   ECONNRESET: 'UNAVAILABLE',
   EPIPE: 'UNAVAILABLE',
   EADDRINUSE: 'UNAVAILABLE',
+  ENOTCONN: 'UNAVAILABLE',
+  ECONNABORTED: 'UNAVAILABLE',
+  EHOSTDOWN: 'UNAVAILABLE',
+  EHOSTUNREACH: 'UNAVAILABLE',
+  ENETUNREACH: 'UNAVAILABLE',
+  ESTALE: 'UNAVAILABLE',
 }
 
 /** A broken invariant: never turned into a reply, it ends the process with its state dumped. */

@@ -44,6 +44,7 @@ export interface Asking {
 
 const CLOSING: ReadonlySet<FunctionName> = new Set(['glfs_close', 'glfs_closedir', 'glfs_fini'])
 const LOG_ERRORS = 4
+const MOST_LEFTOVERS = 1000
 const PATH_BYTES = 4097
 /** Of <fcntl.h>, the same on every processor that has a table in layout.ts. */
 const O_RDONLY = 0
@@ -59,6 +60,8 @@ export class Volume {
   #library: Library | undefined
   #client: Promise<bigint> | undefined
   #closed = false
+  /** Temporary files of which nothing is known but that they may be there. */
+  readonly #leftovers = new Map<string, Asking>()
 
   constructor(options: VolumeOptions, modules: VolumeModules) {
     this.#options = options
@@ -74,6 +77,7 @@ export class Volume {
   /** A new file to write. @throws EEXIST */
   async create(place: string, mode: number, asking: Asking): Promise<OpenFile> {
     const fd = await this.#opened('glfs_creat', [place, O_WRONLY | O_EXCL, mode], asking)
+    if (this.#leftovers.size > 0) this.#removeLeftovers()
     return new OpenFile(fd, this.#caller)
   }
 
@@ -132,6 +136,18 @@ export class Volume {
   /** -1 leaves an id as it is. */
   async chown(place: string, uid: number, gid: number, asking: Asking): Promise<void> {
     await this.#of('glfs_chown', [place, id(uid), id(gid)], asking)
+  }
+
+  /** Unlinks what a broken-off write left; if the volume is gone just now, when it is written to again. */
+  async remove(place: string, asking: Asking): Promise<void> {
+    this.#leftovers.delete(place)
+    await this.unlink(place, asking).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' && this.#leftovers.size < MOST_LEFTOVERS) this.#leftovers.set(place, asking)
+    })
+  }
+
+  #removeLeftovers(): void {
+    for (const [place, asking] of [...this.#leftovers]) void this.remove(place, asking)
   }
 
   /** Calls that are past their deadline and have not come back. */

@@ -173,7 +173,7 @@ export class GlusterWriter implements UfsWriter {
     // Whoever gave up waiting for a volume that is gone must not wait for it again.
     const removing = (async () => {
       if (!this.#fileClosed) await file.close(this.#cleaning).catch(() => {})
-      await volume.unlink(this.#options.temporary, this.#cleaning).catch(() => {})
+      await volume.remove(this.#options.temporary, this.#cleaning)
     })()
     if (volume.stuck === 0) await removing
   }

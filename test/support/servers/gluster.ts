@@ -2,7 +2,7 @@
  * GlusterFS of Debian: glusterd and one brick in a network namespace of their own, since glusterd refuses loopback addresses, with
  * its state in a folder of the test instead of the system's. This process reaches them over a pair of virtual devices.
  */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ServerMissing } from './binary.ts'
@@ -46,12 +46,15 @@ export async function startGluster(): Promise<GlusterServer> {
   for (const folder of ['state', 'log', 'brick']) mkdirSync(join(data.path, folder))
   // In this mount namespace, which ends with glusterd, the places that glusterd has compiled in are the test's.
   const script = [
-    'mount -t tmpfs tmpfs /run && mkdir -p /run/gluster /var/lib/glusterd /var/log/glusterfs',
+    `mkdir -p ${data.path}/run/gluster /var/lib/glusterd /var/log/glusterfs`,
+    `mount --bind ${data.path}/run /run`,
     `mount --bind ${data.path}/state /var/lib/glusterd`,
     `mount --bind ${data.path}/log /var/log/glusterfs`,
     'exec glusterd -N --log-level WARNING -p /run/glusterd.pid',
   ].join(' && ')
   let pid = 0
+  const pids = async () =>
+    (await run('ip', ['netns', 'pids', network.name])).trim().split(/\s+/).filter(Boolean).map(Number)
   const command = (...args: readonly string[]) =>
     run(
       'nsenter',
@@ -61,19 +64,12 @@ export async function startGluster(): Promise<GlusterServer> {
   const server = new ServerProcess(
     { binary: programPath('ip')!, args: ['netns', 'exec', network.name, 'sh', '-c', script] },
     async () => {
-      pid = Number((await run('ip', ['netns', 'pids', network.name])).trim().split(/\s+/)[0])
+      pid = (await pids()).find((one) => nameOf(one) === 'glusterd') ?? 0
       await command('volume', 'info')
       return true
     },
   )
-  const bricks = async () => {
-    const pids = (await run('ip', ['netns', 'pids', network.name]))
-      .trim()
-      .split(/\s+/)
-      .filter(Boolean)
-      .map(Number)
-    return pids.filter((one) => one !== pid)
-  }
+  const bricks = async () => (await pids()).filter((one) => nameOf(one) === 'glusterfsd')
   const signal = (pids: readonly number[], name: NodeJS.Signals) => {
     for (const one of pids) {
       try {
@@ -96,7 +92,7 @@ export async function startGluster(): Promise<GlusterServer> {
   const stop = async () => {
     for (const folder of mounts) await unmount(folder)
     await server.kill()
-    signal(await bricks().catch(() => []), 'SIGKILL')
+    signal(await pids().catch(() => []), 'SIGKILL')
     await network.remove()
     data.remove()
   }
@@ -139,6 +135,14 @@ export async function startGluster(): Promise<GlusterServer> {
       await online()
     },
     stop,
+  }
+}
+
+function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
+  } catch {
+    return ''
   }
 }
 
