@@ -47,7 +47,7 @@ export function load(engine: Engine, request: LoadRequest): LoadOutcome {
       engine,
       directory,
       request.path,
-      new Set(request.entries.map((entry) => entry.name)),
+      new Set([...request.entries.map((entry) => entry.name), ...(request.leave ?? [])]),
       request.listedMs,
       tally,
     )

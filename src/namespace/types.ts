@@ -202,6 +202,8 @@ export interface LoadRequest {
   readonly coverage: 'all' | 'some'
   /** When the listing began, ms: children changed after it are left alone. */
   readonly listedMs: number
+  /** Children of which more is known than the entries say: they do not vanish. */
+  readonly leave?: readonly string[]
 }
 
 export interface LoadOutcome {

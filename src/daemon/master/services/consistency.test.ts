@@ -212,7 +212,9 @@ async function orAbsent<T>(ask: () => T | Promise<T>): Promise<T | undefined> {
 const open = (world: World, path: File, limits: Limits) =>
   judged(world, 'open', limits.open, false, async () => {
     const answer = await orAbsent(() => world.reads.open({ path }, CALL))
-    return [{ path, fingerprint: (answer as { source?: Source2 } | undefined)?.source?.fingerprint, stale: false }]
+    return [
+      { path, fingerprint: (answer as { source?: Source2 } | undefined)?.source?.fingerprint, stale: false },
+    ]
   })
 interface Source2 {
   fingerprint?: string
@@ -228,7 +230,9 @@ const look = (world: World, path: File, limits: Limits) =>
 
 const list = (world: World, folder: string, limits: Limits) =>
   judged(world, 'list', limits.look, limits.tolerant, async () => {
-    const inside = FILES.filter((path) => path.slice(0, path.lastIndexOf('/')) === (folder === '/' ? '' : folder))
+    const inside = FILES.filter(
+      (path) => path.slice(0, path.lastIndexOf('/')) === (folder === '/' ? '' : folder),
+    )
     const answer = await orAbsent(() => world.reads.list({ path: folder, limit: 100 }, CALL))
     const { page, stale = false } = (answer ?? { page: Buffer.alloc(0) }) as { page: Buffer; stale?: boolean }
     const entries = new Map(readEntries(page).map(({ name, record }) => [name, record]))
@@ -258,15 +262,30 @@ const steps = (faults: boolean): fc.Arbitrary<Step[]> =>
       { weight: 4, arbitrary: fc.record({ do: fc.constant('put' as const), path: file, length: fc.nat(9) }) },
       {
         weight: 2,
-        arbitrary: fc.record({ do: fc.constant('remove' as const), path: fc.constantFrom(...FILES, '/d', '/d/e') }),
+        arbitrary: fc.record({
+          do: fc.constant('remove' as const),
+          path: fc.constantFrom(...FILES, '/d', '/d/e'),
+        }),
       },
-      { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('open' as const, 'look' as const), path: file }) },
-      { weight: 3, arbitrary: fc.record({ do: fc.constant('list' as const), path: fc.constantFrom(...FOLDERS) }) },
+      {
+        weight: 6,
+        arbitrary: fc.record({ do: fc.constantFrom('open' as const, 'look' as const), path: file }),
+      },
+      {
+        weight: 3,
+        arbitrary: fc.record({ do: fc.constant('list' as const), path: fc.constantFrom(...FOLDERS) }),
+      },
       {
         weight: 5,
-        arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(1, 40, 900, 1100, 2500, 9000) }),
+        arbitrary: fc.record({
+          do: fc.constant('pass' as const),
+          ms: fc.constantFrom(1, 40, 900, 1100, 2500, 9000),
+        }),
       },
-      { weight: 1, arbitrary: fc.record({ do: fc.constant('slow' as const), ms: fc.constantFrom(0, 100, 3000) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ do: fc.constant('slow' as const), ms: fc.constantFrom(0, 100, 3000) }),
+      },
       ...(faults
         ? [{ weight: 2, arbitrary: fc.record({ do: fc.constant('fail' as const), on: fc.boolean() }) }]
         : []),
@@ -309,7 +328,8 @@ async function isWell(world: World, limits: Limits): Promise<void> {
     const seen = (answer as { source?: Source2 } | undefined)?.source?.fingerprint
     expect({ path, seen }).toEqual({ path, seen: world.source.now(path) })
     const inode = world.namespace.inode(path)
-    if (inode !== undefined) expect({ path, stale: inode.record.flags & FLAG_STALE }).toEqual({ path, stale: 0 })
+    if (inode !== undefined)
+      expect({ path, stale: inode.record.flags & FLAG_STALE }).toEqual({ path, stale: 0 })
   }
 }
 

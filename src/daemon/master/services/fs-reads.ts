@@ -52,6 +52,8 @@ export interface FsReadsModules {
 /** Blocks that one answer names; more by `blocks`. */
 const BLOCKS_PER_ANSWER = 1000
 const MAX_PAGE = 10_000
+/** Of a directory that comes and goes in its store. */
+const MOST_LISTINGS = 8
 
 export class FsReads
   implements Pick<Fs, 'getStatus' | 'statusById' | 'list' | 'open' | 'blocks' | 'contentSummary' | 'checksum'>
@@ -126,15 +128,23 @@ export class FsReads
   }
 
   #children(inode: Inode, ageMs: number): false | Promise<unknown> {
-    const { loader, namespace } = this.#modules
+    const { loader } = this.#modules
     const { path } = inode
     const again = this.#isOld(inode, ageMs)
     const listing = loader.children(path, again, ageMs)
-    if (listing === false || !again) return listing
-    // A store of objects lists nothing where no directory is.
-    return listing.then(async (found) => {
-      if (!found || namespace.inode(path)?.record.length === 0) await loader.refresh(path, 0)
-    })
+    return listing === false || !again ? listing : this.#listedAgain(path, listing)
+  }
+
+  /** A listing that finds nothing may be of a directory that has gone: a store of objects lists nothing where none is. */
+  async #listedAgain(path: string, first: Promise<boolean>): Promise<void> {
+    const { loader, namespace } = this.#modules
+    let listing: false | Promise<boolean> = first
+    for (let attempt = 0; attempt < MOST_LISTINGS; attempt++) {
+      const found = await listing
+      if (found && namespace.inode(path)?.record.length !== 0) return
+      if (!(await loader.refresh(path, 0)) || found) return
+      listing = loader.children(path, true, 0)
+    }
   }
 
   readonly open: Fs['open'] = ({ path: given, syncIntervalMs }, call) => {

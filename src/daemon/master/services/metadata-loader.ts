@@ -23,6 +23,7 @@ import {
 import type { Inode, LoadedEntry, Namespace } from '../../../namespace/index.ts'
 import type { UfsPage, UfsStatus, UnderStore } from '../../../ufs/index.ts'
 import { ifPresent, type UnderStores } from '../../under-stores.ts'
+import { type LookNumber, Looks } from './looks.ts'
 import type { PathLocks } from './path-locks.ts'
 import type { SyncTimes } from './sync/sync-times.ts'
 
@@ -58,6 +59,13 @@ const MOST_LOOKS = 8
 /** Thrown within this file only. */
 const DISTURBED = Symbol('disturbed')
 
+/** One look at a store. */
+interface Look {
+  readonly number: LookNumber
+  /** What this master has changed up to then it sees; Infinity: whatever it sees is taken. */
+  readonly mark: number
+}
+
 interface Run {
   readonly ended: Promise<boolean>
   /** Before the store was asked, ms. */
@@ -69,6 +77,7 @@ interface Run {
 export class MetadataLoader {
   readonly #options: MetadataLoaderOptions
   readonly #modules: MetadataLoaderModules
+  readonly #looks = new Looks()
   readonly #running = new Map<string, Run>()
   /** Paths that a store did not have, with the monotonic time when it was asked; oldest first. */
   readonly #absent = new Map<string, number>()
@@ -106,8 +115,9 @@ export class MetadataLoader {
     if (this.#modules.busy(path, false)) return false
     if (isLoaded(known) && (forWrite || this.#isAbsent(path, absentMs))) return false
     // What an earlier search brings is known by then, and is itself looked at again.
-    const again = () => this.refresh(path, 0) || Promise.resolve(this.#modules.namespace.inode(path) !== undefined)
-    return this.#once('find', path, this.#oldest(absentMs), (mark) => this.#find(path, mark), again)
+    const again = () =>
+      this.refresh(path, 0) || Promise.resolve(this.#modules.namespace.inode(path) !== undefined)
+    return this.#once('find', path, this.#oldest(absentMs), (look) => this.#find(path, look), again)
   }
 
   /**
@@ -119,7 +129,7 @@ export class MetadataLoader {
     if (inode === undefined || !inode.record.directory || inode.record.persistence !== 'PERSISTED')
       return false
     if (!again && (inode.record.flags & FLAG_CHILDREN_LOADED) !== 0) return false
-    return this.#once('children', path, this.#oldest(ageMs), (mark) => this.#loadChildren(inode, mark))
+    return this.#once('children', path, this.#oldest(ageMs), (look) => this.#loadChildren(inode, look))
   }
 
   /** Checks one known path against its store if it was last checked longer ago than `intervalMs` (0: always). */
@@ -143,7 +153,7 @@ export class MetadataLoader {
   }
 
   #check(path: string, ageMs: number): Promise<boolean> {
-    return this.#once('refresh', path, this.#oldest(ageMs), (mark) => this.#refresh(path, mark))
+    return this.#once('refresh', path, this.#oldest(ageMs), (look) => this.#refresh(path, look))
   }
 
   /** When a look at the store must have begun, or later, to be of this age now; -1: whenever. */
@@ -163,8 +173,8 @@ export class MetadataLoader {
     const { namespace, runtime } = this.#modules
     const directory = namespace.inode(parentPath(path))
     if (directory !== undefined && isInStore(directory)) {
-      const checked = await this.#once('siblings', directory.path, oldestMs, (mark) =>
-        this.#loadPage(directory, mark),
+      const checked = await this.#once('siblings', directory.path, oldestMs, (look) =>
+        this.#loadPage(directory, look),
       )
       const known = namespace.inode(path)
       // A page that was long on its way when this caller came is too old for it.
@@ -175,13 +185,13 @@ export class MetadataLoader {
   }
 
   /** Loads a directory that is no longer than a page. False: it is longer, gone, being changed here, or may not be listed. */
-  async #loadPage(directory: Inode, mark: number): Promise<boolean> {
+  async #loadPage(directory: Inode, look: Look): Promise<boolean> {
     const listedMs = this.#modules.runtime.now()
     try {
       const { store, path } = await this.#storeOf(directory.path)
       const page = await this.#list(store, path)
       if (page === undefined || page.cursor !== undefined) return false
-      await this.#load(directory.path, entriesOf(page), mark, 'all', listedMs)
+      await this.#load(directory.path, entriesOf(page), look, 'all', listedMs)
       return true
     } catch (error) {
       if (error !== DISTURBED) this.#modules.log.debug('siblings not listed', { path: directory.path, error })
@@ -194,7 +204,7 @@ export class MetadataLoader {
     kind: string,
     path: string,
     oldestMs: number,
-    work: (mark: number) => Promise<boolean>,
+    work: (look: Look) => Promise<boolean>,
     again = () => this.#once(kind, path, Number.NEGATIVE_INFINITY, work),
   ): Promise<boolean> {
     const key = `${kind} ${path}`
@@ -216,21 +226,26 @@ export class MetadataLoader {
   }
 
   /** What was seen of the store while this master changed it may be neither the old nor the new: it is looked at again. */
-  async #undisturbed(path: string, work: (mark: number) => Promise<boolean>): Promise<boolean> {
+  async #undisturbed(path: string, work: (look: Look) => Promise<boolean>): Promise<boolean> {
     const { locks } = this.#modules
     for (let attempt = 1; ; attempt++) {
       for (let blocked = locks.blocking(path); blocked !== undefined; blocked = locks.blocking(path))
         await blocked
+      const number = this.#looks.begin()
+      const mark = attempt < MOST_LOOKS ? locks.mark() : Number.POSITIVE_INFINITY
       try {
-        return await work(attempt < MOST_LOOKS ? locks.mark() : Number.POSITIVE_INFINITY)
+        return await work({ number, mark })
       } catch (error) {
         if (error !== DISTURBED) throw error
+      } finally {
+        this.#looks.end(number)
       }
     }
   }
 
   /** @throws DISTURBED */
-  #checkUndisturbed(path: string, mark: number): void {
+  #checkUndisturbed(path: string, look: Look): void {
+    const { mark } = look
     if (mark !== Number.POSITIVE_INFINITY && this.#modules.locks.touched(path, mark)) throw DISTURBED
   }
 
@@ -242,17 +257,25 @@ export class MetadataLoader {
     }
   }
 
-  async #find(path: string, mark: number): Promise<boolean> {
+  async #find(path: string, look: Look): Promise<boolean> {
     const { namespace, runtime } = this.#modules
     const askedMs = runtime.monotonic()
+    const wallMs = runtime.now()
     let known = this.#deepestKnown(path)
     while (known !== undefined && known.path !== path && isInStore(known)) {
       const missing = pathNames(path).slice(pathNames(known.path).length)
       if (isLoaded(known) || missing.length > 1) {
-        if (await this.#loadDeep(known, path, missing, mark)) return true
-        if (isLoaded(known)) break
+        if (await this.#loadDeep(known, path, missing, look)) return true
+        if (isLoaded(known)) {
+          await this.#drop(path, look, wallMs)
+          break
+        }
       }
-      if (!(await this.#loadChild(known, missing[0]!, mark))) break
+      const child = joinPath(known.path, missing[0]!)
+      if (!(await this.#loadChild(known, missing[0]!, look))) {
+        await this.#drop(child, look, wallMs)
+        break
+      }
       const next = this.#deepestKnown(path)
       if (next?.path === known.path) break
       known = next
@@ -282,7 +305,9 @@ export class MetadataLoader {
   }
 
   /** One call for a path some levels below what is known; its parents come with it. */
-  async #loadDeep(known: Inode, path: string, missing: readonly string[], mark: number): Promise<boolean> {
+  async #loadDeep(known: Inode, path: string, missing: readonly string[], look: Look): Promise<boolean> {
+    const { runtime } = this.#modules
+    const askedMs = runtime.now()
     const status = await this.#status(path)
     if (status === undefined) return false
     let parent = known.path
@@ -290,30 +315,32 @@ export class MetadataLoader {
       const child = joinPath(parent, name)
       const store = await this.#storeOf(child)
       const found = store.store.capabilities.posix ? await this.#status(child) : undefined
-      await this.#load(parent, [found === undefined ? directoryEntry(name) : entryOf(found, name)], mark)
+      const entry = found === undefined ? directoryEntry(name) : entryOf(found, name)
+      await this.#load(parent, [entry], look, 'some', askedMs)
       parent = child
     }
-    await this.#load(parent, [entryOf(status, baseName(path))], mark)
+    await this.#load(parent, [entryOf(status, baseName(path))], look, 'some', askedMs)
     return true
   }
 
   /** One child of a known directory: by loading the whole directory when it is short, else by asking for the child. */
-  async #loadChild(directory: Inode, name: string, mark: number): Promise<boolean> {
+  async #loadChild(directory: Inode, name: string, look: Look): Promise<boolean> {
     const listedMs = this.#modules.runtime.now()
     const { store, path } = await this.#storeOf(directory.path)
     const page = await this.#list(store, path)
     if (page === undefined) return false
     if (page.cursor === undefined) {
-      await this.#load(directory.path, entriesOf(page), mark, 'all', listedMs)
+      await this.#load(directory.path, entriesOf(page), look, 'all', listedMs)
       return page.entries.some((entry) => lastName(entry.path) === name)
     }
+    const askedMs = this.#modules.runtime.now()
     const status = await this.#status(joinPath(directory.path, name))
     if (status === undefined) return false
-    await this.#load(directory.path, [entryOf(status, name)], mark)
+    await this.#load(directory.path, [entryOf(status, name)], look, 'some', askedMs)
     return true
   }
 
-  async #loadChildren(directory: Inode, mark: number): Promise<boolean> {
+  async #loadChildren(directory: Inode, look: Look): Promise<boolean> {
     const { namespace, runtime } = this.#modules
     const listedMs = runtime.now()
     const { store, path } = await this.#storeOf(directory.path)
@@ -321,42 +348,49 @@ export class MetadataLoader {
       let page = await this.#list(store, path)
       if (page === undefined) return false
       if (page.cursor === undefined) {
-        await this.#load(directory.path, entriesOf(page), mark, 'all', listedMs)
+        await this.#load(directory.path, entriesOf(page), look, 'all', listedMs)
         return true
       }
       const names = new Set<string>()
       for (;;) {
         const entries = entriesOf(page)
         for (const entry of entries) names.add(entry.name)
-        await this.#load(directory.path, entries, mark, 'some', listedMs)
+        await this.#load(directory.path, entries, look, 'some', listedMs)
         if (page.cursor === undefined) break
         page = await store.list(path, { limit: PAGE, cursor: page.cursor })
       }
-      this.#checkUndisturbed(directory.path, mark)
+      this.#checkUndisturbed(directory.path, look)
+      if (!this.#looks.maySpeakOfChildren(look.number, directory.path)) return true
+      for (const name of this.#looks.told(look.number, directory.path)) names.add(name)
+      this.#looks.listed(look.number, directory.path)
       await namespace.loadEnd({ path: directory.path, names, listedMs })
       return true
     })
   }
 
-  async #refresh(path: string, mark: number): Promise<boolean> {
+  async #refresh(path: string, look: Look): Promise<boolean> {
     const { namespace, runtime } = this.#modules
     return this.#syncing(path, async () => {
-      const before = namespace.inode(path)
       const askedMs = runtime.now()
       const status = await this.#status(path)
       if (status !== undefined) {
-        await this.#load(parentPath(path), [entryOf(status, baseName(path))], mark)
+        await this.#load(parentPath(path), [entryOf(status, baseName(path))], look, 'some', askedMs)
         const known = namespace.inode(path)
         if (known !== undefined) remember(this.#checked, known.record.id, askedMs)
         return true
       }
-      this.#checkUndisturbed(path, mark)
-      // Only what the store had and lost is dropped, and only if nobody changed it meanwhile.
-      const now = namespace.inode(path)
-      if (now?.record.persistence === 'PERSISTED' && now.record.id === before?.record.id)
-        await namespace.vanish(path, askedMs)
-      return false
+      await this.#drop(path, look, askedMs)
+      return namespace.inode(path) !== undefined
     })
+  }
+
+  /** The store does not have the path: what an earlier look told of it goes, unless it holds what is nowhere else. */
+  async #drop(path: string, look: Look, askedMs: number): Promise<void> {
+    const { namespace } = this.#modules
+    if (!this.#looks.maySpeak(look.number, path)) return
+    if (namespace.inode(path) !== undefined) this.#checkUndisturbed(path, look)
+    this.#looks.gone(look.number, path)
+    await namespace.vanish(path, askedMs)
   }
 
   /** A sync that fails leaves the path as it was, marked stale; one that succeeds takes the mark away. */
@@ -377,19 +411,26 @@ export class MetadataLoader {
   async #load(
     path: string,
     entries: readonly LoadedEntry[],
-    mark: number,
-    coverage: 'all' | 'some' = 'some',
-    listedMs = this.#modules.runtime.now(),
+    look: Look,
+    coverage: 'all' | 'some',
+    listedMs: number,
   ): Promise<void> {
     const { namespace, busy } = this.#modules
     const { blockSizeBytes } = this.#options
-    if (coverage === 'all') this.#checkUndisturbed(path, mark)
-    else for (const { name } of entries) this.#checkUndisturbed(joinPath(path, name), mark)
+    const looks = this.#looks
+    if (coverage === 'all') this.#checkUndisturbed(path, look)
+    else for (const { name } of entries) this.#checkUndisturbed(joinPath(path, name), look)
+    if (coverage === 'all' && !looks.maySpeakOfChildren(look.number, path)) return
     const settled = entries.filter(({ name, directory }) => {
       const child = joinPath(path, name)
+      if (!looks.maySpeak(look.number, child)) return false
       return !busy(child, directory) || namespace.inode(child) !== undefined
     })
-    await namespace.load({ path, entries: settled, blockSizeBytes, coverage, listedMs })
+    const leave = looks.told(look.number, path)
+    const loading = namespace.load({ path, entries: settled, blockSizeBytes, coverage, listedMs, leave })
+    if (coverage === 'all') looks.listed(look.number, path)
+    else for (const { name } of settled) looks.seen(look.number, joinPath(path, name))
+    await loading
   }
 
   async #storeOf(path: string): Promise<{ store: UnderStore; path: string }> {
