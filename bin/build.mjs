@@ -55,6 +55,8 @@ async function bundle() {
       '@aws-sdk/*',
       '@smithy/*',
       'msgpackr-extract',
+      // It deletes a variable, which a module may not.
+      'webhdfs',
       'typescript',
       'ts-node',
     ],

@@ -6,7 +6,7 @@
  * joined to it by `daemon/master`. Read on in `namespace.ts` (the engine), `keys.ts` (record layout), `block-map.ts`.
  */
 export { BlockMap } from './block-map.ts'
-export type { Change, Intent, IntentId } from './intents.ts'
+export { type Change, type Intent, type IntentId, placesOf } from './intents.ts'
 export { Namespace, type NamespaceModules, type NamespaceOptions } from './namespace.ts'
 export type { OrderedStep, OrderedWalk } from './ordered-walk.ts'
 export type { GoneRequest, StoreSync, SyncedPath } from './store-sync.ts'

@@ -4,7 +4,7 @@
  *
  * A record is JSON: what a longer job notes down beside it (how far it came) needs no other layout.
  */
-import type { FileId, MountId } from '../core/index.ts'
+import { type FileId, isWithin, type MountId } from '../core/index.ts'
 import type { Engine } from './engine.ts'
 import { EVERYTHING, idKey, readId } from './keys.ts'
 import type { Caller, CompleteRequest, CreateOutcome, CreateRequest, MkdirRequest } from './types.ts'
@@ -26,6 +26,9 @@ export type Change =
       /** Of a file, bytes and version. */
       readonly length: number
       readonly fingerprint: string
+      /** Of a directory that moves object by object: how many have, if it has begun, and whether they are on their way back. */
+      readonly moved?: number
+      readonly back?: boolean
     })
   | (About & {
       readonly op: 'delete'
@@ -45,15 +48,23 @@ export type Change =
       readonly path: string
       readonly fileId: FileId
       readonly length?: number
+      /** Where the object may be instead, since a directory above it moved in the store. */
+      readonly also?: readonly string[]
     })
-  /** An object of this version goes: its file has gone before it. */
-  | (About & { readonly op: 'discard'; readonly path: string; readonly fingerprint: string })
+  /** An object of this version goes, wherever it may be: its file has gone before it. */
+  | (About & {
+      readonly op: 'discard'
+      readonly path: string
+      readonly fingerprint: string
+      readonly also?: readonly string[]
+    })
   /** The object of a file that moved while it was written goes where the file is. */
   | (About & {
       readonly op: 'follow'
       readonly written: string
       readonly fileId: FileId
       readonly fingerprint: string
+      readonly also?: readonly string[]
       /** A through write: the file is complete when its object is there. Else it is only persisted. */
       readonly completes?: { readonly request: Fields<CompleteRequest>; readonly caller: Caller }
     })
@@ -97,6 +108,11 @@ export class Intents {
     return [...this.#open.values()]
   }
 
+  /** As it is noted down now; undefined when it is settled. */
+  get(id: IntentId): Intent | undefined {
+    return this.#open.get(id)
+  }
+
   /** The upload of a file that is not booked, if one was begun. */
   uploadOf(file: FileId): Upload | undefined {
     return this.#uploads.get(file)
@@ -108,6 +124,27 @@ export class Intents {
       this.end(instead)
       return this.#put(change)
     })
+  }
+
+  /** Writes down how far a longer change has come, or what else it has to look at. */
+  note(id: IntentId, more: { moved?: number; back?: boolean; also?: readonly string[] }): Promise<void> {
+    return this.#modules.change('intend', () => {
+      const known = this.#open.get(id)
+      if (known === undefined) return
+      const noted = { ...known, ...more } as Intent
+      const { id: _, ...about } = noted
+      this.#modules.engine.tree.put('intent', idKey(id), Buffer.from(JSON.stringify(about)))
+      this.#add(noted)
+    })
+  }
+
+  /** Uploads whose object may be below a directory. */
+  uploadsBelow(path: string): Upload[] {
+    const found: Upload[] = []
+    for (const intent of this.#open.values())
+      if (intent.op === 'upload' && placesOf(intent).some((place) => isWithin(place, path)))
+        found.push(intent)
+    return found
   }
 
   /** Takes an intent back that asks nothing of the namespace any more. */
@@ -154,8 +191,18 @@ export class Intents {
 
   #add(intent: Intent): void {
     this.#open.set(intent.id, intent)
-    if (intent.op === 'upload') this.#uploads.set(intent.fileId, intent)
+    if (intent.op !== 'upload') return
+    const known = this.#uploads.get(intent.fileId)
+    if (known === undefined || known.id <= intent.id) this.#uploads.set(intent.fileId, intent)
   }
+}
+
+/** Where the object of an intent may be: the path that it was written to first. */
+export function placesOf(intent: {
+  readonly path: string
+  readonly also?: readonly string[]
+}): readonly string[] {
+  return [intent.path, ...(intent.also ?? [])]
 }
 
 /** The path whose mount's store is changed. */

@@ -115,11 +115,18 @@ export interface UfsChanges {
 }
 
 export interface UfsMoveOptions {
+  /** Where the call before ended. */
+  readonly cursor?: string
   /** Objects that stay where they are, by their path below the mount root. */
   readonly stays?: (path: string) => boolean
-  /** Told after each page of objects that has moved, how many those were. */
-  readonly onMoved?: (objects: number) => void
   readonly signal?: AbortSignal
+}
+
+export interface UfsMoved {
+  /** Objects that this call has moved. */
+  readonly objects: number
+  /** Where the next call goes on; absent at the end of the listing. */
+  readonly cursor?: string
 }
 
 export interface UfsSpace {
@@ -173,11 +180,11 @@ export interface UnderStore {
    */
   changes?(path: string, options?: UfsChangesOptions): Promise<UfsChanges>
   /**
-   * Optional, for stores whose `rename` of a directory is a copy and a delete of each object: moves what is below `src`, page by
-   * page, until nothing is left there. What an attempt before has moved stays moved, so it is called again until it resolves;
-   * what stands at the target is replaced. One that fails leaves each object whole at one place or both.
+   * Optional, for stores whose `rename` of a directory is a copy and a delete of each object: moves one page of what is below
+   * `src`, replacing what stands at its place below `dst`. It may be called again from the start at any time: what was moved
+   * is not seen again. One that fails leaves each object whole at one of its places, or both.
    */
-  moveObjects?(src: string, dst: string, options?: UfsMoveOptions): Promise<{ readonly objects: number }>
+  moveObjects?(src: string, dst: string, options?: UfsMoveOptions): Promise<UfsMoved>
   space(signal?: AbortSignal): Promise<UfsSpace>
   /** Changes mode, owner, group or times where `posix`; else UNSUPPORTED. */
   setAttributes(

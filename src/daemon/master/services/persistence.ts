@@ -18,7 +18,7 @@ import {
   type Metrics,
   type Runtime,
 } from '../../../core/index.ts'
-import type { Inode, Namespace, PersistTask } from '../../../namespace/index.ts'
+import { type Inode, type Namespace, type PersistTask, placesOf } from '../../../namespace/index.ts'
 import type { PathLocks } from './path-locks.ts'
 import type { StoreChanges } from './store-changes.ts'
 import type { Uploads } from './uploads.ts'
@@ -140,7 +140,7 @@ export class Persistence implements Component {
     const upload = namespace.intents.uploadOf(fileId)
     if (upload?.path !== path || namespace.inodeById(fileId)?.path === path) return
     changes
-      .run([path], async () => upload)
+      .run(placesOf(upload), async () => upload)
       .catch((error) => log.warn('a leftover stays in the under-store', { path, error }))
   }
 
@@ -246,7 +246,7 @@ export class Persistence implements Component {
     if (persistence !== 'TO_BE_PERSISTED' || this.#underWay.has(id)) return undefined
     const { changes, namespace } = this.#modules
     const upload = namespace.intents.uploadOf(id)
-    if (upload?.path !== path) return undefined
+    if (upload === undefined || !placesOf(upload).includes(path)) return undefined
     return changes.run([path], () => namespace.intents.begin({ op: 'drop', path, length }, upload.id))
   }
 

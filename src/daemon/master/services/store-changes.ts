@@ -16,7 +16,14 @@ import {
   sleep,
   toAlluxioError,
 } from '../../../core/index.ts'
-import type { Caller, CompleteRequest, CreateOutcome, Intent, Namespace } from '../../../namespace/index.ts'
+import {
+  type Caller,
+  type CompleteRequest,
+  type CreateOutcome,
+  type Intent,
+  type Namespace,
+  placesOf,
+} from '../../../namespace/index.ts'
 import type { Hold, PathLocks } from './path-locks.ts'
 import type { StoreSteps } from './store-steps.ts'
 import { EXPECTED_MS, type Uploads } from './uploads.ts'
@@ -110,9 +117,18 @@ export class StoreChanges implements Component {
     const { intents } = this.#modules.namespace
     const { log } = this.#modules
     try {
-      await this.run([path], () =>
-        intents.begin({ op: 'discard', path, fingerprint }, intents.uploadOf(fileId)?.id),
-      )
+      for (;;) {
+        const upload = intents.uploadOf(fileId)
+        const places = upload === undefined ? [path] : placesOf({ ...upload, path })
+        let stays = false
+        await this.run(places, async () => {
+          // A directory above it may have moved while its turn was waited for.
+          stays = intents.uploadOf(fileId)?.also?.length === upload?.also?.length
+          const also = places.slice(1)
+          return stays ? intents.begin({ op: 'discard', path, fingerprint, also }, upload?.id) : undefined
+        })
+        if (stays) return
+      }
     } catch (error) {
       log.warn('a leftover stays in the under-store', { path, error })
     }
@@ -138,10 +154,12 @@ export class StoreChanges implements Component {
       if (namespace.resolve(path).mount.mountId !== namespace.resolve(written).mount.mountId)
         throw new AlluxioError('CONFLICT', `${written} moved to another mount while it was persisted`)
       let stays = false
-      const outcome = await this.run([written, path], async () => {
-        stays = namespace.inodeById(fileId)?.path === path
+      const also = namespace.intents.uploadOf(fileId)?.also ?? []
+      const outcome = await this.run([written, path, ...also], async () => {
+        const now = namespace.intents.uploadOf(fileId)?.also ?? []
+        stays = namespace.inodeById(fileId)?.path === path && now.length === also.length
         if (!stays) return undefined
-        const change = { op: 'follow', fileId, written, fingerprint } as const
+        const change = { op: 'follow', fileId, written, fingerprint, also } as const
         if (completes === undefined) return namespace.intents.begin(change)
         const { commandId, ...request } = completes.request
         return namespace.intents.begin({
@@ -236,8 +254,12 @@ export class StoreChanges implements Component {
         return [intent.request.path]
       case 'follow': {
         const path = this.#modules.namespace.inodeById(intent.fileId)?.path
-        return path === undefined ? [intent.written] : [intent.written, path]
+        const places = placesOf({ ...intent, path: intent.written })
+        return path === undefined ? [...places] : [...places, path]
       }
+      case 'upload':
+      case 'discard':
+        return [...placesOf(intent)]
       default:
         return [intent.path]
     }

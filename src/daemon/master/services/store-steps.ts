@@ -6,13 +6,21 @@ import {
   AlluxioError,
   type FileId,
   isAlluxioError,
+  isWithin,
   parentPath,
   type Runtime,
   sleep,
 } from '../../../core/index.ts'
-import type { Caller, CreateOutcome, Intent, Namespace } from '../../../namespace/index.ts'
+import {
+  type Caller,
+  type CreateOutcome,
+  type Intent,
+  type Namespace,
+  placesOf,
+} from '../../../namespace/index.ts'
 import type { UfsStatus, UnderStore } from '../../../ufs/index.ts'
 import { ifPresent, type UnderStores } from '../../under-stores.ts'
+import { TreeMove } from './tree-move.ts'
 
 export interface StoreStepsModules {
   readonly namespace: Namespace
@@ -52,8 +60,10 @@ export class StoreSteps {
    * @param fresh nothing was done for it before: without looking, the store is as the namespace says
    * @throws what the store answers; CONFLICT, CANCELLED when it is not to be done any more
    */
-  async carryOut(intent: Intent, fresh: boolean): Promise<CreateOutcome | undefined> {
+  async carryOut(given: Intent, fresh: boolean): Promise<CreateOutcome | undefined> {
     const { namespace, stores } = this.#modules
+    // An attempt before may have noted how far it came.
+    const intent = namespace.intents.get(given.id) ?? given
     const mount = namespace.mount(intent.mountId)
     if (mount === undefined) throw new AlluxioError('CONFLICT', 'the mount has gone')
     const store = await stores.get(mount)
@@ -69,7 +79,8 @@ export class StoreSteps {
       case 'upload':
         return this.#upload(store, intent)
       case 'discard':
-        return this.#discard(store, intent.path, intent.fingerprint).then(() => this.#settle(intent))
+        for (const place of placesOf(intent)) await this.#discard(store, place, intent.fingerprint)
+        return this.#settle(intent)
       case 'follow':
         return this.#follow(store, intent, fresh)
     }
@@ -89,11 +100,27 @@ export class StoreSteps {
     const { namespace, superuser } = this.#modules
     const { src, dst, id } = intent
     const [from, to] = [this.#below(src), this.#below(dst)]
-    if (fresh) await move(store, from, to)
+    const byObject = intent.directory && store.moveObjects !== undefined
+    if (byObject) await new TreeMove(intent, { ...this.#modules, store }).run(fresh, this.#isGivenUp(intent))
+    else if (fresh) await move(store, from, to)
     else await this.#moveAgain(store, intent, from, to)
+    if (intent.directory && !byObject) await this.#movedAlong(intent)
     const request = { src, dst, ...commandOf(intent), persisted: true, settles: id }
     await booked(namespace.rename(request, superuser))
     return undefined
+  }
+
+  /** Objects of uploads below a directory that moved in one step went with it: whoever looks for one looks there, too. */
+  async #movedAlong({ src, dst }: Of<'rename'>): Promise<void> {
+    const { intents } = this.#modules.namespace
+    for (const upload of intents.uploadsBelow(src)) {
+      const places = placesOf(upload)
+      const there = places
+        .filter((place) => isWithin(place, src))
+        .map((place) => dst + place.slice(src.length))
+      const also = [...new Set([...places.slice(1), ...there])].filter((place) => place !== upload.path)
+      await booked(intents.note(upload.id, { also }))
+    }
   }
 
   /** Moves in the store what an attempt before may have moved, wholly or, where a move is many copies, in part. */
@@ -132,23 +159,32 @@ export class StoreSteps {
     const { path, length } = intent
     // Whoever has been persisted there since has written over it.
     if (namespace.inode(path)?.record.persistence !== 'PERSISTED') {
-      const below = this.#below(path)
-      if (length === undefined) await ifPresent(store.delete(below))
-      else {
-        const found = await ifPresent(store.status(below))
-        if (found?.directory === false && found.length === length) await ifPresent(store.delete(below))
-        await this.#prune(store, path)
-      }
+      if (length === undefined) await ifPresent(store.delete(this.#below(path)))
+      else await this.#dropObject(store, path, length)
     }
     return this.#settle(intent)
+  }
+
+  /** Removes the object at a path, if it has this length and no file is persisted there, and directories that it alone kept. */
+  async #dropObject(store: UnderStore, path: string, length: number): Promise<void> {
+    if (this.#modules.namespace.inode(path)?.record.persistence === 'PERSISTED') return
+    const below = this.#below(path)
+    const found = await ifPresent(store.status(below))
+    if (found?.directory === false && found.length === length) await ifPresent(store.delete(below))
+    await this.#prune(store, path)
   }
 
   /** Nobody will tell of it: a file that is still there is written again. */
   async #upload(store: UnderStore, intent: Of<'upload'>): Promise<undefined> {
     const { namespace } = this.#modules
     const { path, fileId, length } = intent
-    if (length === undefined || namespace.inodeById(fileId)?.path === path) return this.#settle(intent)
-    return this.#drop(store, { ...intent, op: 'drop', length })
+    const now = namespace.inodeById(fileId)?.path
+    if (length === undefined || now === path) return this.#settle(intent)
+    const [first, ...also] = placesOf(intent).filter((place) => place !== now)
+    for (const place of also) await this.#dropObject(store, place, length)
+    return first === undefined
+      ? this.#settle(intent)
+      : this.#drop(store, { ...intent, op: 'drop', path: first, length })
   }
 
   /** Removes the object of this version, and directories that it alone kept. */
@@ -172,15 +208,17 @@ export class StoreSteps {
     const { namespace } = this.#modules
     const { written, fileId, fingerprint, completes, id } = intent
     const inode = namespace.inodeById(fileId)
+    const places = placesOf({ ...intent, path: written })
     if (inode === undefined) {
-      await this.#discard(store, written, fingerprint)
+      for (const place of places) await this.#discard(store, place, fingerprint)
       return this.#settle(intent)
     }
-    const [from, to] = [this.#below(written), this.#below(inode.path)]
-    if (from !== to) {
+    const to = this.#below(inode.path)
+    const from = places.filter((place) => place !== inode.path).map((place) => this.#below(place))
+    if (from.length > 0) {
       const length = completes?.request.length ?? inode.record.length
       await this.#moveWritten(store, { from, to, fingerprint, length, fresh })
-      await this.#prune(store, written)
+      for (const place of places) await this.#prune(store, place)
     }
     // A move may change what the version is made of.
     const moved = (await store.status(to)).fingerprint
@@ -196,20 +234,21 @@ export class StoreSteps {
 
   async #moveWritten(
     store: UnderStore,
-    about: { from: string; to: string; fingerprint: string; length: number; fresh: boolean },
+    about: { from: readonly string[]; to: string; fingerprint: string; length: number; fresh: boolean },
   ): Promise<void> {
     const { from, to, fingerprint, length, fresh } = about
-    if ((await ifPresent(store.status(from)))?.fingerprint === fingerprint) {
+    for (const place of from) {
+      if ((await ifPresent(store.status(place)))?.fingerprint !== fingerprint) continue
       // What stands in the way was left by a file that has gone, or is a copy of ours: the name is this one's in the namespace.
       await ifPresent(store.delete(to))
-      return move(store, from, to)
+      return move(store, place, to)
     }
     const target = await ifPresent(store.status(to))
     if (target?.fingerprint === fingerprint || (!fresh && target?.length === length)) return
     // Neither where it was written nor moved already by an attempt before: another file's upload came after it.
     throw new AlluxioError(
       'CONFLICT',
-      `${from} was replaced in its under-store while ${to} was written there`,
+      `${from[0]} was replaced in its under-store while ${to} was written there`,
       { reason: 'SOURCE_CHANGED' },
     )
   }
@@ -271,7 +310,7 @@ function isSame(found: UfsStatus, { directory, length }: Of<'rename'>): boolean 
 
 async function move(store: UnderStore, from: string, to: string): Promise<void> {
   const folder = to.slice(0, Math.max(0, to.lastIndexOf('/')))
-  if (folder !== '') await store.mkdir(folder)
+  if (folder !== '' && store.capabilities.directories) await store.mkdir(folder)
   await store.rename(from, to)
 }
 
