@@ -1,12 +1,16 @@
 /** Makes the SDK's client from the options of a mount, and sends its commands with errors translated. */
+import { createHash } from 'node:crypto'
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import { AlluxioError } from '../../core/index.ts'
 import * as OPTIONS from '../../core/options/ufs.options.ts'
 import { type Answer, HttpHandler } from '../http-transport/http-handler.ts'
 import type { StoreModules, UfsOptions } from '../registry.ts'
 import { setting } from '../settings.ts'
+import type { Cloud } from './clouds.ts'
+import { type Dialect, DialectHandler } from './dialect.ts'
 import { fromS3, type S3Place } from './errors.ts'
 import { S3Server } from './server.ts'
+import type { Credentials } from './signature.ts'
 import { SignedRequests } from './signed-requests.ts'
 
 /** The SDK, loaded when the first S3 store is opened. */
@@ -34,7 +38,7 @@ export class S3Connection {
   readonly #onApiCall: (api: string) => void
 
   constructor(
-    options: { readonly bucket: string; readonly endpoint: string },
+    options: S3Place,
     modules: {
       readonly sdk: Sdk
       readonly server: S3Server
@@ -106,13 +110,15 @@ export class S3Connection {
   }
 }
 
+/** `cloud`: one whose options have been turned into those of S3. */
 export async function connect(
   bucket: string,
   options: UfsOptions,
   modules: StoreModules,
+  cloud?: Cloud,
 ): Promise<S3Connection> {
   const endpoint = endpointOf(options)
-  const handler = new HttpHandler(
+  const sockets = new HttpHandler(
     {
       connections: setting(options, OPTIONS.UFS_S3_CONNECTIONS)!,
       stallMs: setting(options, OPTIONS.UFS_STALL_TIMEOUT)!,
@@ -121,24 +127,33 @@ export async function connect(
   )
   const pathStyle = setting(options, OPTIONS.UFS_S3_PATH_STYLE)
   const forcePathStyle = pathStyle === 'true' || (pathStyle === 'auto' && endpoint !== '')
+  const given = credentials(options, modules)
+  const dialect = cloud?.dialect
+  const handler =
+    dialect === undefined ? sockets : spoken(dialect, bucket, options, given, { ...modules, sockets })
   const config = await clientConfig(options, modules, endpoint)
   const sdk = await import('@aws-sdk/client-s3')
   const client = new sdk.S3Client({
     ...config,
+    ...signing(given, dialect !== undefined || setting(options, OPTIONS.UFS_S3_ANONYMOUS) === true),
     forcePathStyle,
     requestHandler: handler as unknown as NonNullable<S3ClientConfig['requestHandler']>,
   })
   if (!signsPayload(options, endpoint)) leavePayloadUnsigned(client)
   const { onApiCall, runtime } = modules
-  const kind = setting(options, OPTIONS.UFS_S3_SERVER)!
+  const kind = cloud?.kind ?? setting(options, OPTIONS.UFS_S3_SERVER)!
   const server = new S3Server({ kind, checksum: setting(options, OPTIONS.UFS_S3_CHECKSUM)! }, modules)
   server.watch(client)
-  const anonymous = setting(options, OPTIONS.UFS_S3_ANONYMOUS)
+  if (kind === 'cos' || kind === 'obs') sumDeletes(client)
+  // A dialect signs by itself.
+  const anonymous = dialect !== undefined || setting(options, OPTIONS.UFS_S3_ANONYMOUS)!
   const signed = new SignedRequests(
     { bucket, endpoint, pathStyle: forcePathStyle, anonymous },
     { client, handler, runtime, onApiCall },
   )
-  return new S3Connection({ bucket, endpoint }, { sdk, server, client, signed, onApiCall })
+  const keyOptions =
+    cloud === undefined ? {} : { keyOptions: { access: cloud.accessKey.key, secret: cloud.secretKey.key } }
+  return new S3Connection({ bucket, endpoint, ...keyOptions }, { sdk, server, client, signed, onApiCall })
 }
 
 async function clientConfig(
@@ -153,7 +168,6 @@ async function clientConfig(
     // A custom server rarely cares about the region, and the SDK refuses to start without one.
     ...(region !== '' ? { region } : endpoint !== '' ? { region: 'us-east-1' } : {}),
     ...(profile === '' ? {} : { profile }),
-    ...credentials(options, modules),
     // The layers retry; two loops within each other would multiply.
     maxAttempts: 1,
     // Uploads carry a CRC32C of our own, and readers check the blocks that they cache: no second hash of each byte.
@@ -170,17 +184,13 @@ async function clientConfig(
   }
 }
 
-function credentials(options: UfsOptions, modules: StoreModules): Partial<S3ClientConfig> {
-  if (setting(options, OPTIONS.UFS_S3_ANONYMOUS)) {
-    return {
-      credentials: { accessKeyId: 'anonymous', secretAccessKey: 'anonymous' },
-      signer: { sign: async (request: never) => request },
-    } as Partial<S3ClientConfig>
-  }
+/** Undefined: the SDK looks for them. */
+function credentials(options: UfsOptions, modules: StoreModules): (() => Credentials) | undefined {
+  if (setting(options, OPTIONS.UFS_S3_ANONYMOUS)) return undefined
   const access = setting(options, OPTIONS.UFS_S3_ACCESS_KEY)
   const secret = setting(options, OPTIONS.UFS_S3_SECRET_KEY)
   const token = setting(options, OPTIONS.UFS_S3_SESSION_TOKEN)
-  if (access === '' && secret === '') return {}
+  if (access === '' && secret === '') return undefined
   if (access === '' || secret === '') {
     const missing = access === '' ? OPTIONS.UFS_S3_ACCESS_KEY.key : OPTIONS.UFS_S3_SECRET_KEY.key
     throw new AlluxioError(
@@ -194,14 +204,39 @@ function credentials(options: UfsOptions, modules: StoreModules): Partial<S3Clie
   const accessKey = modules.secret(OPTIONS.UFS_S3_ACCESS_KEY.key, access!)
   const secretKey = modules.secret(OPTIONS.UFS_S3_SECRET_KEY.key, secret!)
   const sessionToken = token === '' ? undefined : modules.secret(OPTIONS.UFS_S3_SESSION_TOKEN.key, token!)
+  // A function, so that no configuration object that someone prints holds the values.
+  return () => ({
+    accessKeyId: accessKey.reveal(),
+    secretAccessKey: secretKey.reveal(),
+    ...(sessionToken === undefined ? {} : { sessionToken: sessionToken.reveal() }),
+  })
+}
+
+function signing(given: (() => Credentials) | undefined, elsewhere: boolean): Partial<S3ClientConfig> {
+  if (!elsewhere) return given === undefined ? {} : { credentials: async () => given() }
   return {
-    // A function, so that no configuration object that someone prints holds the values.
-    credentials: async () => ({
-      accessKeyId: accessKey.reveal(),
-      secretAccessKey: secretKey.reveal(),
-      ...(sessionToken === undefined ? {} : { sessionToken: sessionToken.reveal() }),
-    }),
-  }
+    credentials: { accessKeyId: 'anonymous', secretAccessKey: 'anonymous' },
+    signer: { sign: async (request: never) => request },
+  } as Partial<S3ClientConfig>
+}
+
+/** The handler that rewords and signs; without keys it is anonymous. */
+function spoken(
+  dialect: Dialect,
+  bucket: string,
+  options: UfsOptions,
+  given: (() => Credentials) | undefined,
+  modules: Pick<StoreModules, 'runtime'> & { readonly sockets: HttpHandler },
+): DialectHandler {
+  return new DialectHandler(
+    dialect,
+    { bucket, region: setting(options, OPTIONS.UFS_S3_REGION)! },
+    {
+      handler: modules.sockets,
+      credentials: given ?? (() => ({ accessKeyId: '', secretAccessKey: '' })),
+      now: () => modules.runtime.now(),
+    },
+  )
 }
 
 function endpointOf(options: UfsOptions): string {
@@ -240,5 +275,26 @@ function leavePayloadUnsigned(client: S3Client): void {
       return next(args)
     },
     { step: 'build', name: 'unsignedPayload', priority: 'low' },
+  )
+}
+
+/** Servers that are older than the SDK's checksums want the MD5 of what is to be deleted. */
+function sumDeletes(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const { request } = args as {
+        request?: { body?: unknown; query?: Record<string, unknown>; headers: Record<string, string> }
+      }
+      if (request?.query !== undefined && 'delete' in request.query) {
+        for (const name in request.headers) {
+          if (/^x-amz-(checksum|sdk-checksum)-/.test(name)) delete request.headers[name]
+        }
+        request.headers['content-md5'] = createHash('md5')
+          .update(request.body as string)
+          .digest('base64')
+      }
+      return next(args)
+    },
+    { step: 'build', name: 'sumDeletes', priority: 'low' },
   )
 }

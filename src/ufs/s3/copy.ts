@@ -42,7 +42,8 @@ export class Copier {
     path: string,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    if (source.length > (this.#options.wholeBytes ?? LARGEST_COPY_BYTES))
+    const most = this.#connection.server.wholeCopies ? Number.POSITIVE_INFINITY : LARGEST_COPY_BYTES
+    if (source.length > (this.#options.wholeBytes ?? most))
       return this.#copyParts(source, target, path, signal)
     const { sdk, bucket } = this.#connection
     await this.#retry.run('CopyObject', path, signal, () =>

@@ -5,6 +5,8 @@ import { cancelled, RETRIES_EXHAUSTED, THROTTLED } from '../layers/retry-policy.
 export interface S3Place {
   readonly bucket: string
   readonly endpoint: string
+  /** What the advice calls the options of keys. @default those of S3 */
+  readonly keyOptions?: { readonly access: string; readonly secret: string }
 }
 
 interface Meaning {
@@ -50,6 +52,7 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
     advice: 'the credentials are known but may not do this: check the policy of the bucket and the user',
   },
   PreconditionFailed: { code: 'CONFLICT' },
+  FileAlreadyExists: { code: 'CONFLICT' },
   ConditionalRequestConflict: { code: 'UNAVAILABLE', reason: 'CONDITIONAL_CONFLICT' },
   OperationAborted: { code: 'UNAVAILABLE', reason: 'CONDITIONAL_CONFLICT' },
   InvalidRange: { code: 'OUT_OF_RANGE' },
@@ -127,12 +130,14 @@ export function fromS3(
   const name = raw.Code ?? (raw.name === 'Error' ? (raw.code ?? 'Error') : (raw.name ?? 'Error'))
   const retryAfterMs = retryAfter(raw.$response?.headers?.['retry-after'])
   const reason = meaning.reason ?? raw.code ?? name
+  const { access = 's3a.accessKeyId', secret = 's3a.secretKey' } = place.keyOptions ?? {}
+  const advice = meaning.advice?.replaceAll('s3a.accessKeyId', access).replaceAll('s3a.secretKey', secret)
   const at = `s3://${place.bucket}${place.endpoint === '' ? '' : ` at ${place.endpoint}`}`
   const said =
     raw.message === undefined || raw.message === '' || raw.message === name ? '' : `: ${raw.message}`
   return new AlluxioError(
     meaning.code,
-    `${what} in ${at} failed: ${meaning.advice === undefined ? '' : `${meaning.advice}. `}The answer was ${status ?? 'no answer'} ${name}${said}`,
+    `${what} in ${at} failed: ${advice === undefined ? '' : `${advice}. `}The answer was ${status ?? 'no answer'} ${name}${said}`,
     {
       reason,
       operation: what.split(' ')[0]!,

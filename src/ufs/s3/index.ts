@@ -5,9 +5,10 @@
  */
 import { AlluxioError } from '../../core/index.ts'
 import * as OPTIONS from '../../core/options/ufs.options.ts'
-import type { UfsFactory } from '../registry.ts'
+import type { StoreModules, UfsFactory } from '../registry.ts'
 import { setting } from '../settings.ts'
 import { connect } from './client.ts'
+import { CLOUDS, type Cloud, cloudOptions } from './clouds.ts'
 import { S3Store } from './s3-store.ts'
 
 export { S3Store } from './s3-store.ts'
@@ -16,8 +17,11 @@ export { S3Store } from './s3-store.ts'
 const BUCKET = /^[a-zA-Z0-9][a-zA-Z0-9._-]{1,61}[a-zA-Z0-9]$/
 
 export const s3Factory: UfsFactory = {
-  schemes: ['s3', 's3a', 's3n'],
-  async open(uri, options, modules) {
+  schemes: ['s3', 's3a', 's3n', ...Object.keys(CLOUDS)],
+  async open(uri, given, outer) {
+    const cloud = CLOUDS[uri.scheme]
+    const options = cloud === undefined ? given : cloudOptions(cloud, given)
+    const modules = cloud === undefined ? outer : { ...outer, secret: named(cloud, outer) }
     if (!BUCKET.test(uri.authority)) {
       throw new AlluxioError(
         'INVALID_ARGUMENT',
@@ -27,7 +31,7 @@ export const s3Factory: UfsFactory = {
         { reason: 'INVALID_UFS_URI' },
       )
     }
-    const connection = await connect(uri.authority, options, modules)
+    const connection = await connect(uri.authority, options, modules, cloud)
     return new S3Store(
       {
         prefix: uri.path,
@@ -38,4 +42,14 @@ export const s3Factory: UfsFactory = {
       modules,
     )
   },
+}
+
+/** Secrets under the names of the cloud's own options. */
+function named(cloud: Cloud, { secret }: StoreModules): StoreModules['secret'] {
+  const names: Readonly<Record<string, string>> = {
+    [OPTIONS.UFS_S3_ACCESS_KEY.key]: cloud.accessKey.key,
+    [OPTIONS.UFS_S3_SECRET_KEY.key]: cloud.secretKey.key,
+    ...(cloud.token === undefined ? {} : { [OPTIONS.UFS_S3_SESSION_TOKEN.key]: cloud.token.key }),
+  }
+  return (key, text) => secret(names[key] ?? key, text)
 }

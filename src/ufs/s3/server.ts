@@ -8,7 +8,7 @@ import type { Log } from '../../core/index.ts'
 import type { UfsCapabilities } from '../store.ts'
 import { base64Crc, crc32cOf } from './checksum.ts'
 
-export type S3ServerKind = 'aws' | 'minio' | 'rgw' | 'other'
+export type S3ServerKind = 'aws' | 'minio' | 'rgw' | 'gcs' | 'oss' | 'cos' | 'obs' | 'other'
 export type UploadChecksum = 'CRC32C' | 'MD5' | 'NONE'
 
 interface Traits {
@@ -17,13 +17,24 @@ interface Traits {
    * what has come meanwhile.
    */
   readonly conditionalParts: boolean
+  /** Whole objects heed it. The others are looked for before they are put. */
+  readonly conditionalPuts: boolean
+  /** Objects of any length are copied by one call, and not in parts. */
+  readonly wholeCopies: boolean
 }
 
+const AMAZON: Traits = { conditionalParts: true, conditionalPuts: true, wholeCopies: false }
+const UNCONDITIONAL: Traits = { ...AMAZON, conditionalParts: false, conditionalPuts: false }
+
 const TRAITS: Readonly<Record<S3ServerKind, Traits>> = {
-  aws: { conditionalParts: true },
-  minio: { conditionalParts: true },
-  rgw: { conditionalParts: false },
-  other: { conditionalParts: true },
+  aws: AMAZON,
+  minio: AMAZON,
+  rgw: { ...AMAZON, conditionalParts: false },
+  gcs: { ...AMAZON, conditionalParts: false, wholeCopies: true },
+  oss: AMAZON,
+  cos: UNCONDITIONAL,
+  obs: UNCONDITIONAL,
+  other: AMAZON,
 }
 
 export class S3Server {
@@ -48,6 +59,14 @@ export class S3Server {
 
   get conditionalParts(): boolean {
     return TRAITS[this.kind].conditionalParts
+  }
+
+  get conditionalPuts(): boolean {
+    return TRAITS[this.kind].conditionalPuts
+  }
+
+  get wholeCopies(): boolean {
+    return TRAITS[this.kind].wholeCopies
   }
 
   /** Says at any time what is known by then. */

@@ -17,7 +17,7 @@ export interface SignedRequestsOptions {
 
 export interface SignedRequestsModules {
   readonly client: S3Client
-  readonly handler: HttpHandler
+  readonly handler: Pick<HttpHandler, 'ask'>
   readonly runtime: Pick<Runtime, 'now'>
   readonly onApiCall: (api: string) => void
 }

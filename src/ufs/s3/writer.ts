@@ -120,7 +120,10 @@ export class S3Writer implements UfsWriter {
     const { connection } = this.#modules
     const { path, ifAbsent } = this.#options
     const chunks = this.#chunks
-    const checksum = this.#modules.connection.server.checksumOf(chunks)
+    const { server } = connection
+    const checksum = server.checksumOf(chunks)
+    const conditional = ifAbsent === true && server.conditionalPuts
+    if (ifAbsent === true && !conditional) await this.#refuseExisting()
     return this.#conditional('PutObject', async () => {
       const command = new connection.sdk.PutObjectCommand({
         ...this.#address(),
@@ -129,7 +132,7 @@ export class S3Writer implements UfsWriter {
         ContentLength: this.#chunksBytes,
         ...checksum,
         ...this.#metadata(ifAbsent === true),
-        ...(ifAbsent === true ? { IfNoneMatch: '*' } : {}),
+        ...(conditional ? { IfNoneMatch: '*' } : {}),
       })
       const answer = await connection.send(command, path, { signal: this.#abort.signal })
       connection.server.took(answer)
@@ -232,7 +235,7 @@ export class S3Writer implements UfsWriter {
         ...this.#address(),
         UploadId,
         MultipartUpload: { Parts: this.#parts },
-        ...(ifAbsent === true ? { IfNoneMatch: '*' } : {}),
+        ...(ifAbsent === true && connection.server.conditionalParts ? { IfNoneMatch: '*' } : {}),
       })
       const { ETag } = await connection.send(command, path, {
         signal: this.#abort.signal,
