@@ -330,4 +330,44 @@ describe('an object whose file moved while it was written', () => {
     await changes.discard('/x/y/new', fingerprint, 9 as FileId)
     expect(await store.names()).toEqual(['d', 'd/a', 'd/b'])
   })
+
+  describe('with its directory, which moved in one step,', () => {
+    /** `/d/new` is written through and its object is in the store, when `/d` becomes `/e`. */
+    const movedAlong = async () => {
+      const { store, world, master } = await begin()
+      const { inode } = await world.namespace.create(create, ROOT)
+      const fingerprint = await store.put('d/new')
+      const { changes, namespace } = master()
+      await changes.run(['/d', '/e'], () => namespace.intents.begin(renameFolder))
+      expect(await store.names()).toEqual(['e', 'e/a', 'e/b', 'e/new'])
+      return { store, world, master, changes, fingerprint, id: inode.record.id }
+    }
+
+    test('goes from there when its file was deleted', async () => {
+      const { store, world, changes, fingerprint, id } = await movedAlong()
+      await world.namespace.delete({ path: '/e/new', recursive: false }, ROOT)
+      await changes.discard('/d/new', fingerprint, id)
+      expect(await store.names()).toEqual(['e', 'e/a', 'e/b'])
+      expect(world.namespace.intents.all()).toEqual([])
+    })
+
+    test('goes from there after a crash, too', async () => {
+      const { store, world, master, fingerprint, id } = await movedAlong()
+      await world.namespace.delete({ path: '/e/new', recursive: false }, ROOT)
+      await world.crash()
+      const { changes } = master()
+      changes.start()
+      await changes.discard('/d/new', fingerprint, id)
+      expect(await store.names()).toEqual(['e', 'e/a', 'e/b'])
+    })
+
+    test('is found there when its file has moved on', async () => {
+      const { store, world, changes, fingerprint, id } = await movedAlong()
+      await world.namespace.rename({ src: '/e/new', dst: '/e/there' }, ROOT)
+      const request = { path: '/d/new', fileId: id, length: 5, persistAsync: false }
+      await changes.follow(id, '/d/new', fingerprint, { request, caller: ROOT })
+      expect(await store.names()).toEqual(['e', 'e/a', 'e/b', 'e/there'])
+      expect(world.namespace.inode('/e/there')?.record.persistence).toBe('PERSISTED')
+    })
+  })
 })
