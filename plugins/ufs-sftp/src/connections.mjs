@@ -10,7 +10,7 @@ const KEEPALIVE_MS = 5000
 export class Connections {
   #options
   #modules
-  /** Promises of SFTP sessions. */
+  /** Promises of sessions: `{ sftp, alive, waiting }`. */
   #lanes = []
   #clients = new Set()
   #next = 0
@@ -27,19 +27,26 @@ export class Connections {
   }
 
   /** A request on the session that its handle belongs to. */
-  callOn(sftp, operation, path, signal, run) {
+  callOn(session, operation, path, signal, run) {
     this.#modules.onApiCall(operation)
     return new Promise((resolve, reject) => {
-      const onAbort = () => reject(signal.reason)
-      if (signal?.aborted) return onAbort()
-      signal?.addEventListener('abort', onAbort, { once: true })
       const answer = (error, value) => {
+        session.waiting.delete(answer)
         signal?.removeEventListener('abort', onAbort)
         if (error) reject(requestFailure(error, operation, path))
         else resolve(value)
       }
+      const onAbort = () => {
+        session.waiting.delete(answer)
+        reject(signal.reason)
+      }
+      if (signal?.aborted) return onAbort()
+      // ssh2 never answers what is asked after the connection broke.
+      if (!session.alive) return answer(new Error('the connection broke'))
+      signal?.addEventListener('abort', onAbort, { once: true })
+      session.waiting.add(answer)
       try {
-        run(sftp, answer)
+        run(session.sftp, answer)
       } catch (error) {
         answer(error)
       }
@@ -53,9 +60,9 @@ export class Connections {
     const lane = this.#next
     this.#next = (lane + 1) % this.#options.count
     this.#lanes[lane] ??= this.#connect(lane)
-    const sftp = await this.#lanes[lane]
+    const session = await this.#lanes[lane]
     signal?.throwIfAborted()
-    return sftp
+    return session
   }
 
   close() {
@@ -68,18 +75,27 @@ export class Connections {
     const connecting = new Promise((resolve, reject) => {
       const known = new KnownHosts(knownHosts, host, port)
       const client = new ssh2.Client()
+      const session = { sftp: undefined, alive: true, waiting: new Set() }
       let refusal
       const gone = (error) => {
         this.#clients.delete(client)
         if (this.#lanes[lane] === connecting) this.#lanes[lane] = undefined
         reject(refusal ?? connectFailure(error, this.#options))
+        session.alive = false
+        for (const answer of session.waiting) answer(new Error('the connection broke'))
       }
       client.once('close', () => gone(new Error('the server closed the connection')))
       // Errors after the first one, such as of a socket that is broken already, tell nothing new.
       client.on('error', gone)
       // Requests are small: held back for company (Nagle), each would cost 40 ms.
       client.once('connect', () => client.setNoDelay(true))
-      client.once('ready', () => client.sftp((error, sftp) => (error ? gone(error) : resolve(sftp))))
+      client.once('ready', () =>
+        client.sftp((error, sftp) => {
+          if (error) return gone(error)
+          session.sftp = sftp
+          resolve(session)
+        }),
+      )
       this.#clients.add(client)
       client.connect({
         host,

@@ -34,13 +34,13 @@ export class Listing {
 
   /** All names of a directory in the server's order, some at a time. */
   async *batches(place, path, signal) {
-    const sftp = await this.#connections.session(signal)
-    const call = (operation, run) => this.#connections.callOn(sftp, operation, path, signal, run)
-    const handle = await call('opendir', (session, done) => session.opendir(place, done))
+    const session = await this.#connections.session(signal)
+    const call = (operation, run) => this.#connections.callOn(session, operation, path, signal, run)
+    const handle = await call('opendir', (sftp, done) => sftp.opendir(place, done))
     try {
       for (;;) {
-        const batch = await call('readdir', (session, done) =>
-          session.readdir(handle, (error, list) =>
+        const batch = await call('readdir', (sftp, done) =>
+          sftp.readdir(handle, (error, list) =>
             error?.code === 1 ? done(undefined, false) : done(error, list),
           ),
         )
@@ -48,7 +48,7 @@ export class Listing {
         yield batch.filter(({ filename }) => filename !== '.' && filename !== '..')
       }
     } finally {
-      sftp.close(handle, () => {})
+      if (session.alive) session.sftp.close(handle, () => {})
     }
   }
 

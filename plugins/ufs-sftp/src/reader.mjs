@@ -9,13 +9,12 @@ const IN_FLIGHT = 16
 
 export async function* readRange(connections, place, path, options) {
   const { offset, length, fingerprint, onFingerprint, signal } = options
-  const sftp = await connections.session(signal)
-  const call = (operation, run) => connections.callOn(sftp, operation, path, signal, run)
-  const handle = await call('open', (session, done) => session.open(place, 'r', done))
+  const session = await connections.session(signal)
+  const call = (operation, run) => connections.callOn(session, operation, path, signal, run)
+  const handle = await call('open', (sftp, done) => sftp.open(place, 'r', done))
   const queue = []
   try {
-    const look = async () =>
-      describe(path, await call('fstat', (session, done) => session.fstat(handle, done)))
+    const look = async () => describe(path, await call('fstat', (sftp, done) => sftp.fstat(handle, done)))
     const found = await look()
     if (found?.directory) throw refuse('IS_A_DIRECTORY', `${path} is a directory`)
     if (found === undefined) throw refuse('UNSUPPORTED', `${path} is no regular file`)
@@ -40,15 +39,15 @@ export async function* readRange(connections, place, path, options) {
     if ((await look())?.fingerprint !== found.fingerprint) throw changed(path)
   } finally {
     await Promise.allSettled(queue)
-    sftp.close(handle, () => {})
+    if (session.alive) session.sftp.close(handle, () => {})
   }
 }
 
 async function readWhole(call, handle, path, position, length) {
   const buffer = Buffer.allocUnsafeSlow(length)
   for (let filled = 0; filled < length; ) {
-    const bytes = await call('read', (session, done) =>
-      session.read(handle, buffer, filled, length - filled, position + filled, (error, count) =>
+    const bytes = await call('read', (sftp, done) =>
+      sftp.read(handle, buffer, filled, length - filled, position + filled, (error, count) =>
         // The end where the length promised more.
         error?.code === 1 ? done(undefined, 0) : done(error, count),
       ),

@@ -50,11 +50,11 @@ export class SftpStore {
     const parent = parentOf(path)
     const draft = `${this.#at(parent)}/.alluxio-sftp-${randomBytes(8).toString('hex')}.tmp`
     const start = async () => {
-      const sftp = await this.#connections.session(signal)
-      const handle = await this.#connections.callOn(sftp, 'open', path, undefined, (session, done) =>
-        session.open(draft, 'wx', mode === undefined ? {} : { mode }, done),
+      const session = await this.#connections.session(signal)
+      const handle = await this.#connections.callOn(session, 'open', path, undefined, (sftp, done) =>
+        sftp.open(draft, 'wx', mode === undefined ? {} : { mode }, done),
       )
-      return new SftpWriter(this, { sftp, handle, path, draft, ifAbsent })
+      return new SftpWriter(this, { session, handle, path, draft, ifAbsent })
     }
     try {
       return await start()
@@ -172,8 +172,8 @@ export class SftpStore {
     })
   }
 
-  callOn(sftp, operation, path, run) {
-    return this.#connections.callOn(sftp, operation, path, undefined, run)
+  callOn(session, operation, path, run) {
+    return this.#connections.callOn(session, operation, path, undefined, run)
   }
 
   /** Whether no byte more fits: the protocol has no word for it. */

@@ -6,7 +6,7 @@ const IN_FLIGHT = 16
 
 export class SftpWriter {
   #store
-  #sftp
+  #session
   #handle
   #path
   #ifAbsent
@@ -16,9 +16,9 @@ export class SftpWriter {
   #failure
   #handleOpen = true
 
-  constructor(store, { sftp, handle, path, draft, ifAbsent }) {
+  constructor(store, { session, handle, path, draft, ifAbsent }) {
     this.#store = store
-    this.#sftp = sftp
+    this.#session = session
     this.#handle = handle
     this.#path = path
     this.#draft = draft
@@ -51,8 +51,8 @@ export class SftpWriter {
     const position = this.#position
     this.#position += bytes.length
     const sending = this.#store
-      .callOn(this.#sftp, 'write', this.#path, (session, done) =>
-        session.write(this.#handle, bytes, 0, bytes.length, position, done),
+      .callOn(this.#session, 'write', this.#path, (sftp, done) =>
+        sftp.write(this.#handle, bytes, 0, bytes.length, position, done),
       )
       .catch(async (error) => {
         this.#failure ??= (await this.#store.isFull())
@@ -66,8 +66,8 @@ export class SftpWriter {
   async #closeHandle() {
     if (!this.#handleOpen) return
     this.#handleOpen = false
-    await this.#store.callOn(this.#sftp, 'close', this.#path, (session, done) =>
-      session.close(this.#handle, done),
+    await this.#store.callOn(this.#session, 'close', this.#path, (sftp, done) =>
+      sftp.close(this.#handle, done),
     )
   }
 }

@@ -1,14 +1,9 @@
 /** A real sshd of the system (Debian's openssh-server) with keys, users and configuration of its own in a scratch folder. */
-import { execFile } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { ServerMissing } from './binary.ts'
+import { debianPrograms, programPath, run } from './debian.ts'
 import { freePort, ServerProcess, scratchFolder } from './process.ts'
-
-const run = promisify(execFile)
-const SSHD = '/usr/sbin/sshd'
 
 export interface Sshd {
   readonly port: number
@@ -27,11 +22,11 @@ export interface Sshd {
 }
 
 export async function startSshd(): Promise<Sshd> {
-  await installed()
+  await debianPrograms(['sshd', 'ssh-keygen', 'openssl'], ['openssh-server', 'openssh-client', 'openssl'])
   const scratch = scratchFolder('sshd')
   const at = (name: string) => join(scratch.path, name)
   const root = process.getuid?.() === 0
-  const user = root ? 'root' : (process.env.USER ?? (await run('id', ['-un'])).stdout.trim())
+  const user = root ? 'root' : (process.env.USER ?? (await run('id', ['-un'])).trim())
   const port = await freePort()
   for (const name of ['host_key', 'user_key']) {
     await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', at(name)])
@@ -42,7 +37,7 @@ export async function startSshd(): Promise<Sshd> {
   writeFileSync(at('sshd_config'), configuration({ at, port, root }))
   const password = root ? 'a password, quite long' : undefined
   if (password !== undefined) await shadow(at('shadow'), password)
-  const sshd = `exec ${SSHD} -D -e -f ${at('sshd_config')}`
+  const sshd = `exec ${programPath('sshd')} -D -e -f ${at('sshd_config')}`
   // A pid namespace, so that the processes of the sessions die with the server; a mount namespace for the password.
   const command = root
     ? {
@@ -106,36 +101,13 @@ function configuration({
 
 /** The system's shadow file with a password for root. */
 async function shadow(file: string, password: string): Promise<void> {
-  const { stdout } = await run('openssl', ['passwd', '-6', password])
+  const hash = (await run('openssl', ['passwd', '-6', password])).trim()
   const lines = readFileSync('/etc/shadow', 'utf8').split('\n')
   writeFileSync(
     file,
-    lines
-      .map((line) => (line.startsWith('root:') ? `root:${stdout.trim()}:19000:0:99999:7:::` : line))
-      .join('\n'),
+    lines.map((line) => (line.startsWith('root:') ? `root:${hash}:19000:0:99999:7:::` : line)).join('\n'),
   )
   chmodSync(file, 0o640)
-}
-
-async function installed(): Promise<void> {
-  if (await works(SSHD, ['-V'])) return
-  if (process.getuid?.() === 0) {
-    await run('apt-get', ['update', '-q']).catch(() => {})
-    await run('apt-get', ['install', '-qy', '--no-install-recommends', 'openssh-server'], {
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    }).catch(() => {})
-  }
-  if (!(await works(SSHD, ['-V']))) throw new ServerMissing('sshd is missing: apt-get install openssh-server')
-}
-
-/** Whether a program can be started; what it says to its arguments does not matter. */
-async function works(program: string, args: readonly string[]): Promise<boolean> {
-  try {
-    await run(program, args)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ENOENT'
-  }
 }
 
 function greets(port: number): Promise<boolean> {
