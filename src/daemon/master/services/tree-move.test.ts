@@ -36,6 +36,8 @@ async function begin() {
       for (const path of moving) await memory.delete(path)
       return { objects: moving.length, ...(left.length > PAGE ? { cursor: page.at(-1)! } : {}) }
     },
+    delete: memory.delete.bind(memory),
+    mkdir: memory.mkdir.bind(memory),
     status: async (path: string) => {
       const status = await memory.status(path)
       // A prefix without objects is nothing.
