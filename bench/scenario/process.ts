@@ -1,7 +1,7 @@
 /** A daemon of a scenario in a process of its own (`daemon.ts`), and what it uses. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
@@ -53,6 +53,15 @@ export class Daemon {
   get cpu(): number {
     const fields = readFileSync(`/proc/${this.#child.pid}/stat`, 'latin1').split(') ')[1]!.split(' ')
     return (Number(fields[11]) + Number(fields[12])) / 100
+  }
+
+  /** Most bytes in memory since the process began, or since `resetPeak`. */
+  get peakBytes(): number {
+    return memoryOf(this.#child.pid!, 'VmHWM')
+  }
+
+  resetPeak(): void {
+    writeFileSync(`/proc/${this.#child.pid}/clear_refs`, '5')
   }
 
   async stop(): Promise<void> {
