@@ -10,7 +10,7 @@ import {
 import { UFS_RETRY_MAX } from '../../../core/options/index.ts'
 import type { Caller, Mount, Namespace } from '../../../namespace/index.ts'
 import type { Call, Handlers, MasterAdmin, MasterFs } from '../../../rpc/index.ts'
-import { parseUfsUri, shownOptions } from '../../../ufs/index.ts'
+import { parseUfsUri, shownOptions, type UfsCapabilities } from '../../../ufs/index.ts'
 import type { UnderStores } from '../../under-stores.ts'
 import { answeredWithin } from './answer-deadline.ts'
 import type { BlockFreer } from './block-freer.ts'
@@ -68,19 +68,22 @@ export class MountService
       if (search !== false) await search
     }
     const caller = this.#caller(call)
-    if (force !== true && namespace.isSuperuser(caller))
-      await this.#check(request.uri, request.options, `mount ${request.uri}`)
-    return locks.exclusive([path], () => namespace.addMount({ ...rest, path }, caller))
+    const asked = force !== true && namespace.isSuperuser(caller)
+    const store = asked ? await this.#check(request.uri, request.options, `mount ${request.uri}`) : undefined
+    const readOnly = request.readOnly || store?.readOnly === true
+    return locks.exclusive([path], () => namespace.addMount({ ...rest, readOnly, path }, caller))
   }
 
   readonly updateMount: Fs['updateMount'] = async (request, call) => {
     const path = canonicalPath(request.path)
     const { namespace, locks } = this.#modules
-    const { readOnly, shared, options, force } = request
+    const { shared, options, force } = request
     const known = namespace.mounts().find((mount) => mount.path === path)
     const caller = this.#caller(call)
-    if (known !== undefined && force !== true && namespace.isSuperuser(caller))
-      await this.#check(known.uri, options, `reach ${known.uri} with these options`)
+    const asked = known !== undefined && force !== true && namespace.isSuperuser(caller)
+    const what = `reach ${known?.uri} with these options`
+    const store = asked ? await this.#check(known.uri, options, what) : undefined
+    const readOnly = request.readOnly || store?.readOnly === true
     await locks.exclusive([path], () => namespace.updateMount({ path, readOnly, shared, options }, caller))
     return {}
   }
@@ -126,19 +129,26 @@ export class MountService
     return { version: await this.#modules.namespace.setPathConf(request, this.#caller(call)) }
   }
 
-  /** @throws NOT_FOUND, or what keeps the store from answering within the deadline */
-  async #check(uri: string, options: Readonly<Record<string, string>>, what: string): Promise<void> {
+  /** What the store can do. @throws NOT_FOUND, or what keeps the store from answering within the deadline */
+  async #check(
+    uri: string,
+    options: Readonly<Record<string, string>>,
+    what: string,
+  ): Promise<UfsCapabilities> {
     const { stores, runtime, log } = this.#modules
     const mountId = this.#probe--
     const abort = new AbortController()
     const asked = stores
       .get({ mountId, uri, options: { ...PROBE_RETRIES, ...options } })
-      .then((store) => store.list('', { limit: 1, signal: abort.signal }))
+      .then(async (store) => {
+        await store.list('', { limit: 1, signal: abort.signal })
+        return store.capabilities
+      })
     const { answerMs } = this.#options
     const late = () =>
       new AlluxioError('UNAVAILABLE', `no answer within ${answerMs / 1000} s`, { reason: 'STORE_DOWN' })
     try {
-      await answeredWithin(runtime, answerMs, asked, late)
+      return await answeredWithin(runtime, answerMs, asked, late)
     } catch (error) {
       throw refusal(error, uri, what)
     } finally {
