@@ -59,7 +59,7 @@ test.each([
   async (scheme, code, message) => {
     const mounting = fs.mount(`/${scheme}`, `${scheme}://host`)
     await expect(mounting).rejects.toMatchObject({ code, message: expect.stringContaining(message) })
-    await expect(mounting).rejects.toThrow(`module "${MODULES[scheme]}"`)
+    await expect(mounting).rejects.toThrow(`plug-in "${MODULES[scheme]}"`)
     await writeWhole(fs, `/after-${scheme}`, patternBytes(2, 1000), 'CACHE_THROUGH')
   },
 )
@@ -75,5 +75,5 @@ test('runUfsTests judges it by its name', async () => {
 
 test('the built package has the entry that its authors import', async () => {
   const entry = (await import(pathToFileURL(resolve('dist/ufs.js')).href)) as Record<string, unknown>
-  expect(Object.keys(entry).sort()).toEqual(['AlluxioError', 'isAlluxioError', 'runUfsTests'])
+  expect(Object.keys(entry).sort()).toEqual(['AlluxioError', 'isAlluxioError', 'openStore', 'runUfsTests'])
 })
