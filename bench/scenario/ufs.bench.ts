@@ -1,17 +1,22 @@
 /**
- * The S3 store against the bare SDK, in turn on one server: `node bench/scenario/ufs.bench.ts [minio|latency|local] …`.
+ * The S3 store against the bare SDK, in turn on one server: `node bench/scenario/ufs.bench.ts [minio|latency|local|web|azure] …`.
  *
  * `minio`    1 GiB from MinIO through toxiproxy with 20 ms added
  * `latency`  1 GiB, and objects of 4 KiB, from our server that adds 20 ms to each call
  * `local`    1 GiB from and to a local folder, against plain reads and writes of node:fs
+ * `web`      1 GiB, and files of 4 KiB, from nginx, against node:http
+ * `azure`    the same from Azurite, against its anonymous pages by node:http (it reads 100 MB/s: take few --mib and --objects)
  *
  * The SDK runs at the best of several range sizes and parallelisms. Options: --mib 1024, --rounds 3, --objects 2000.
  */
-import { open as openFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open as openFile, rename, rm, writeFile } from 'node:fs/promises'
+import { Agent, get as httpGet } from 'node:http'
 import { parseArgs } from 'node:util'
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { Metrics, silentLog, systemRuntime } from '../../src/core/index.ts'
+import { sharedKey } from '../../src/ufs/azure/signature.ts'
 import { openStore, type UnderStore } from '../../src/ufs/index.ts'
+import { startAzurite } from '../../test/support/servers/azurite.ts'
 import {
   type S3Server,
   startMinio,
@@ -19,6 +24,7 @@ import {
   startToxiproxy,
 } from '../../test/support/servers/index.ts'
 import { scratchFolder } from '../../test/support/servers/process.ts'
+import { startNginx } from '../../test/support/servers/web.ts'
 
 const MIB = 2 ** 20
 const { values, positionals } = parseArgs({
@@ -245,7 +251,113 @@ async function local(): Promise<void> {
   folder.remove()
 }
 
+/** The bare client of stores that speak plain HTTP: node:http with kept connections. */
+function bareHttp(agent: Agent, base: string, headers: Readonly<Record<string, string>> = {}) {
+  return (name: string, first: number, bytes: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const range = `bytes=${first}-${first + bytes - 1}`
+      const asked = httpGet(base + name, { agent, headers: { ...headers, range } }, (answer) => {
+        let seen = 0
+        answer.on('data', (chunk: Buffer) => {
+          seen += chunk.length
+        })
+        answer.on('error', reject)
+        answer.on('end', () =>
+          answer.statusCode === 206 ? resolve(seen) : reject(new Error(String(answer.statusCode))),
+        )
+      })
+      asked.on('error', reject)
+    })
+}
+
+async function plainHttp(title: string, base: string, store: UnderStore): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 })
+  const bare = bareHttp(agent, base, { 'x-ms-version': '2021-12-02' })
+  const { bestRangeBytes, bestRangeParallelism } = store.capabilities
+  const large = (read: (first: number, bytes: number) => Promise<number>) => () =>
+    inRanges(bestRangeBytes, bestRangeParallelism, read)
+  await compare(
+    `${title}: ${values.mib} MiB, ${bestRangeParallelism} x ${bestRangeBytes / MIB} MiB`,
+    'GiB',
+    2 ** 30,
+    [
+      { name: 'node:http', run: large((first, bytes) => bare('large', first, bytes)) },
+      { name: 'store', run: large((first, bytes) => ourRange(store, 'large', first, bytes)) },
+      { name: 'node:http, one stream', run: () => bare('large', 0, BYTES) },
+      { name: 'store, one stream', run: () => ourRange(store, 'large', 0, BYTES) },
+    ],
+  )
+  const small = (read: (i: number) => Promise<number>) => async () => {
+    await lanes(OBJECTS, 16, read)
+    return OBJECTS
+  }
+  await compare(`${title}: 4 KiB files, 16 in flight`, 'file', 1, [
+    { name: 'node:http', run: small((i) => bare(`small/${i}`, 0, 4096)) },
+    { name: 'store', run: small((i) => ourRange(store, `small/${i}`, 0, 4096)) },
+  ])
+  await store.close()
+  agent.destroy()
+}
+
+async function web(): Promise<void> {
+  const folder = scratchFolder('ufs-bench')
+  const file = await openFile(`${folder.path}/large`, 'w')
+  for (let at = 0; at < BYTES; at += MIB) await file.write(Buffer.alloc(MIB, 7), 0, MIB, at)
+  await file.close()
+  await mkdir(`${folder.path}/small`)
+  await lanes(OBJECTS, 16, (i) => writeFile(`${folder.path}/small/${i}`, Buffer.alloc(4096, 7)))
+  const server = await startNginx(folder.path)
+  try {
+    const modules = { runtime: systemRuntime, log: silentLog, metrics: new Metrics() }
+    await plainHttp(
+      'nginx',
+      `${server.endpoint}html/`,
+      await openStore(`${server.endpoint}html`, {}, modules),
+    )
+  } finally {
+    await server.stop()
+    folder.remove()
+  }
+}
+
+async function azure(): Promise<void> {
+  const server = await startAzurite()
+  try {
+    const modules = { runtime: systemRuntime, log: silentLog, metrics: new Metrics() }
+    const date = { 'x-ms-date': new Date().toUTCString(), 'x-ms-version': '2021-12-02' }
+    const headers: Record<string, string> = {
+      ...date,
+      'content-length': '0',
+      'x-ms-blob-public-access': 'container',
+    }
+    const url = new URL(`${server.endpoint}/bench?restype=container`)
+    const query = { restype: 'container' }
+    headers.authorization = sharedKey(server.account, server.key, {
+      method: 'PUT',
+      path: url.pathname,
+      query,
+      headers,
+    })
+    const made = await fetch(url, { method: 'PUT', headers })
+    if (!made.ok) throw new Error(await made.text())
+    const store = await openStore('wasb://bench', server.options(), modules)
+    const writer = await store.create('large', { sizeHint: BYTES })
+    for (let at = 0; at < BYTES; at += MIB) await writer.write(Buffer.alloc(MIB, 7))
+    await writer.close()
+    await lanes(OBJECTS, 16, async (i) => {
+      const one = await store.create(`small/${i}`)
+      await one.write(Buffer.alloc(4096, 7))
+      await one.close()
+    })
+    await plainHttp('Azurite', `${server.endpoint}/bench/`, store)
+  } finally {
+    await server.stop()
+  }
+}
+
 if (wanted.includes('local')) await local()
+if (wanted.includes('web')) await web()
+if (wanted.includes('azure')) await azure()
 if (wanted.includes('latency')) {
   const server = await startS3Latency({ delayMs: 20 })
   try {
