@@ -1,7 +1,7 @@
 /** The file system as programs hold it: metadata calls to the master, readers and writers over workers. */
 import { AlluxioError, canonicalPath, isAlluxioError, type Log, type Runtime } from '../core/index.ts'
 import * as o from '../core/options/user.options.ts'
-import type { Client, Infer, MasterFs } from '../rpc/index.ts'
+import type { BlockInfo, Client, Infer, MasterFs } from '../rpc/index.ts'
 import { BlockReads } from './block-reads.ts'
 import { BlockFileReader } from './file-reader.ts'
 import { statusOfEntry } from './file-status.ts'
@@ -296,10 +296,12 @@ export class ClusterFileSystem implements FileSystem {
 
   async blockPlaces(given: string): Promise<readonly BlockPlace[]> {
     const path = canonicalPath(given)
-    const opened = await this.#fs.open({ path })
-    const { fileId, length, blockSizeBytes } = statusOfEntry(path, opened.entry)
-    const hosts = new Map(opened.workers.map(({ id, host }) => [id, host]))
-    const blocks = [...opened.blocks]
+    // Not by opening it: where its blocks are may be asked of a file that its store does not let anybody open now.
+    const { entry } = await this.#fs.getStatus({ path })
+    const { fileId, length, blockSizeBytes, folder } = statusOfEntry(path, entry)
+    if (folder) throw new AlluxioError('IS_A_DIRECTORY', `${path} is a directory`, { details: { path } })
+    const hosts = new Map<number, string>()
+    const blocks: Infer<typeof BlockInfo>[] = []
     while (blocks.length * blockSizeBytes < length) {
       const more = await this.#fs.blocks({ fileId, from: blocks.length, limit: BLOCKS_PER_CALL })
       if (more.blocks.length === 0) break

@@ -39,6 +39,7 @@ export class PathConfShow extends AlluxioCommand {
       const own = entries.find((entry) => entry.path === path)?.properties ?? {}
       const properties = flags.all ? propertiesFor(entries, path) : own
       const lines = Object.entries(properties).map(([key, value]) => `${key}=${value}`)
+      if (lines.length === 0 && this.output.json === 'off') return
       this.output.emit(
         () => ({ path, properties }),
         () => lines.sort().join('\n'),
