@@ -1,8 +1,8 @@
 /**
  * Mode and owner through the npm package `webhdfs`. These two of its calls answer right; the others are not used, for the
- * reasons in docs/decisions. Guards: paths are encoded before they are handed in, what the server said is read from the answer itself
- * (the package drops the kind of an error, and takes one without text for success), no proxy of the environment is used, and a signal and
- * a limit of silence end a request.
+ * reasons in docs/decisions. Guards: paths are encoded before they are handed in; what the server said is read from the answer itself,
+ * since the package drops the kind of an error, takes one without text for success and can crash the process over one;
+ * no proxy of the environment is used; a signal and a limit of silence end a request.
  */
 import type { IncomingMessage } from 'node:http'
 import type { NameNodeAddress } from './addresses.ts'
@@ -29,7 +29,7 @@ export class AttributeCalls {
 
   /** @throws AlluxioError */
   setMode(path: string, mode: number, signal: AbortSignal | undefined): Promise<void> {
-    const octal = (mode & 0o7777).toString(8)
+    const octal = (mode & 0o1777).toString(8)
     return this.#send('SETPERMISSION', path, signal, (client, at, done) => client.chmod(at, octal, done))
   }
 
@@ -44,6 +44,7 @@ export class AttributeCalls {
     const call: HdfsCall = { method: 'PUT', op, path, signal }
     await this.#nodes.attempt(call, (node, identity) => {
       const client = createClient(addressOf(node, identity), this.#requestOptions(node, identity))
+      client._parseError = unread
       return settled(call, node, (done) => begin(client, encodePath(path), done))
     })
   }
@@ -54,7 +55,7 @@ export class AttributeCalls {
       agent: transport.agent(node),
       timeout: transport.stallMs,
       proxy: null,
-      ...(identity.name === 'delegation' ? { qs: { delegation: identity.value } } : {}),
+      ...(identity.token === undefined ? {} : { qs: { delegation: identity.token } }),
     }
   }
 }
@@ -65,9 +66,13 @@ function addressOf(node: NameNodeAddress, identity: Identity) {
     host: node.host,
     port: node.port,
     path: node.prefix,
-    // Beside a token the name is ignored, but the package insists on one.
-    user: identity.name === 'user.name' ? identity.value : 'token',
+    user: identity.user,
   }
+}
+
+/** In place of the package's own reading, which throws in a callback where nobody can catch it. */
+function unread(): Error {
+  return new Error('refused')
 }
 
 function settled(

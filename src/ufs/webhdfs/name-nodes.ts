@@ -24,10 +24,10 @@ export interface HdfsCall {
   readonly silenceMs?: number | undefined
 }
 
-/** Who calls. */
+/** Who calls. Where HDFS is secured, the token counts and the name is ignored; else the name counts. */
 export interface Identity {
-  readonly name: 'user.name' | 'delegation'
-  readonly value: string
+  readonly user: string
+  readonly token?: string
 }
 
 /** Where the bytes of a file are to be read or written. */
@@ -79,14 +79,17 @@ export class NameNodes {
   }
 
   /** First step of a call about the content of a file: the DataNode to send the second step to. @throws AlluxioError */
-  locate(call: HdfsCall): Promise<Location> {
+  async locate(call: HdfsCall): Promise<Location> {
     const asked = { ...call, query: { ...call.query, noredirect: true } }
-    return this.attempt(call, async (node, identity) => {
+    const location = await this.attempt(call, async (node, identity) => {
       const { status, text, at, location } = await this.#exchange(asked, node, identity)
       if (status === 307 && location !== undefined) return locationOf(location, nameOf(call), at)
       if (status < 200 || status >= 300) throw fromAnswer(status, text, nameOf(call), at)
       return locationOf(String(parsed(text, nameOf(call), at).Location), nameOf(call), at)
     })
+    // Whoever asks where goes there.
+    this.#onApiCall(`${call.op} data`)
+    return location
   }
 
   /** Second step without a body; resolves with the head of a success. @throws AlluxioError */
@@ -111,13 +114,13 @@ export class NameNodes {
     call: HdfsCall,
     run: (node: NameNodeAddress, identity: Identity) => Promise<T>,
   ): Promise<T> {
-    this.#onApiCall(call.op)
     const identity = this.#identity()
     try {
       return await this.#failingOver(call, identity, run)
     } catch (error) {
       const refused = isAlluxioError(error, 'UNAUTHENTICATED') && error.reason === TOKEN_REFUSED
-      if (!refused || this.#token === undefined || !(await this.#token.replace(identity.value))) throw error
+      if (!refused || identity.token === undefined || !(await this.#token!.replace(identity.token)))
+        throw error
       return this.#failingOver(call, this.#identity(), run)
     }
   }
@@ -125,8 +128,7 @@ export class NameNodes {
   /** Without a token even if there is one: renewing is refused to tokens. Resolves with the token's new end. */
   async renew(token: string): Promise<number> {
     const call: HdfsCall = { method: 'PUT', op: 'RENEWDELEGATIONTOKEN', path: '/', query: { token } }
-    this.#onApiCall(call.op)
-    return this.#failingOver(call, this.#byName(), async (node, identity) => {
+    return this.#failingOver(call, { user: this.#options.user }, async (node, identity) => {
       const { status, text, at } = await this.#exchange(call, node, identity)
       if (status !== 200) throw fromAnswer(status, text, nameOf(call), at)
       return Number(parsed(text, nameOf(call), at).long)
@@ -147,6 +149,7 @@ export class NameNodes {
     for (let tried = 1; ; tried++) {
       const at = (first + tried - 1) % addresses.length
       const node = addresses[at]!
+      this.#onApiCall(call.op)
       try {
         const result = await run(node, identity)
         this.#active = at
@@ -185,11 +188,8 @@ export class NameNodes {
   }
 
   #identity(): Identity {
-    return this.#token === undefined ? this.#byName() : { name: 'delegation', value: this.#token.use() }
-  }
-
-  #byName(): Identity {
-    return { name: 'user.name', value: this.#options.user }
+    const { user } = this.#options
+    return this.#token === undefined ? { user } : { user, token: this.#token.use() }
   }
 }
 
@@ -215,7 +215,8 @@ function nameOf(call: HdfsCall): string {
 }
 
 function queryOf(call: HdfsCall, identity: Identity): string {
-  let text = `?op=${call.op}&${identity.name}=${encodeURIComponent(identity.value)}`
+  let text = `?op=${call.op}&user.name=${encodeURIComponent(identity.user)}`
+  if (identity.token !== undefined) text += `&delegation=${encodeURIComponent(identity.token)}`
   const { query } = call
   for (const name in query) {
     const value = query[name]

@@ -15,9 +15,19 @@ export async function rename(
 ): Promise<void> {
   const { replace, signal } = options
   const query = { destination: dst, renameoptions: replace ? 'OVERWRITE' : 'NONE' }
-  const answer = await nodes.call({ method: 'PUT', op: 'RENAME', path: src, query, signal })
-  if (answer?.boolean !== false) return
   const what = `RENAME ${src} to ${dst}`
+  let answer: Awaited<ReturnType<NameNodes['call']>>
+  try {
+    answer = await nodes.call({ method: 'PUT', op: 'RENAME', path: src, query, signal })
+  } catch (error) {
+    // What stands at the target is of the other kind.
+    if (!isAlluxioError(error, 'IS_A_DIRECTORY')) throw error
+    const [code, text] = replace
+      ? (['IS_A_DIRECTORY', 'the target is a directory'] as const)
+      : (['ALREADY_EXISTS', 'the target exists'] as const)
+    throw new AlluxioError(code, `${what}: ${text}`, { cause: error })
+  }
+  if (answer?.boolean !== false) return
   if (!(await exists(nodes, src, signal)))
     throw new AlluxioError('NOT_FOUND', `${what}: the source does not exist`)
   if (await exists(nodes, dst, signal)) {

@@ -112,7 +112,7 @@ export class WebHdfsStore implements UnderStore {
     const place = this.#place(path)
     // Only a directory that is made here gets the owner.
     const owned = (owner !== '' || group !== '') && !(await this.#exists(path, signal))
-    const permission = mode === undefined ? undefined : (mode & 0o7777).toString(8)
+    const permission = mode === undefined ? undefined : (mode & 0o1777).toString(8)
     const answer = await this.#nodes.call({
       method: 'PUT',
       op: 'MKDIRS',

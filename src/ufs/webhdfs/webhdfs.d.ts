@@ -9,6 +9,8 @@ declare module 'webhdfs' {
   }
   type Done = (error: Error | null) => void
   interface Client {
+    /** Private in the package, whose version is fixed. */
+    _parseError: (body: unknown) => Error
     chmod(path: string, mode: string, done: Done): Request
     chown(path: string, owner: string, group: string, done: Done): Request
   }

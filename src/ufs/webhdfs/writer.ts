@@ -141,7 +141,7 @@ export class HdfsWriter implements UfsWriter {
       query: {
         overwrite: true,
         createparent: createParents !== false,
-        permission: mode === undefined ? undefined : (mode & 0o7777).toString(8),
+        permission: mode === undefined ? undefined : (mode & 0o1777).toString(8),
       },
       signal,
     })

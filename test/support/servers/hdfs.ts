@@ -171,7 +171,13 @@ class HdfsCluster implements HdfsServer {
       '-transitionToStandby',
       `nn${other}`,
     ]).catch(() => {})
-    await this.#run('client', 'tools.DFSHAAdmin', ['-ns', SERVICE, '-transitionToActive', `nn${to}`])
+    await this.#run('client', 'tools.DFSHAAdmin', [
+      '-ns',
+      SERVICE,
+      '-transitionToActive',
+      '--forceactive',
+      `nn${to}`,
+    ])
     await this.#serving()
   }
 
