@@ -16,7 +16,7 @@ export class CheckConsistency extends AlluxioCommand {
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(CheckConsistency)
     const { signal } = this.invocation
-    const { repair } = flags
+    const { repair = false } = flags
     await this.forEachPath(args.path, async (fs, path) => {
       const count = EntryCount.of(this.invocation, `Checking ${path}`)
       const paths: string[] = []

@@ -16,7 +16,7 @@ export class LoadMetadata extends AlluxioCommand {
 
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(LoadMetadata)
-    const { recursive, force } = flags
+    const { recursive = false, force = false } = flags
     const { signal } = this.invocation
     await this.forEachPath(args.path, async (fs, path) => {
       const count = EntryCount.of(this.invocation, `Loading metadata of ${path}`)

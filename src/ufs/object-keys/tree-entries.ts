@@ -51,17 +51,19 @@ export class TreeEntries {
     const { name } = key
     dropOthers(this.#files, name)
     dropOthers(this.#marked, name)
-    if (this.#files.some((file) => name.startsWith(`${file}/`)) || !representable(name)) {
+    if (this.#files.some((file) => name.startsWith(`${file}/`))) {
       this.#last = name
       return true
     }
-    for (let slash = name.indexOf('/'); slash !== -1; slash = name.indexOf('/', slash + 1)) {
+    // What stands above a segment that has no place is a directory like any other, also when nothing else is in it.
+    const end = placeless(name)
+    for (let slash = name.indexOf('/'); slash !== -1 && slash < end; slash = name.indexOf('/', slash + 1)) {
       const directory = name.slice(0, slash + 1)
       if (this.#last.startsWith(directory) || this.#marked.includes(name.slice(0, slash))) continue
       const marker = directory.length === name.length
       if (!this.#push(directory, marker ? key : undefined)) return false
     }
-    if (name.endsWith('/')) {
+    if (end < name.length || name.endsWith('/')) {
       this.#last = name
       return true
     }
@@ -113,9 +115,16 @@ function dropOthers(prefixes: string[], name: string): void {
   while (prefixes.length > 0 && !name.startsWith(prefixes.at(-1)!)) prefixes.pop()
 }
 
-/** Keys with an empty, `.` or `..` segment have no place in a tree. */
-function representable(name: string): boolean {
-  if (!name.includes('//') && name.charCodeAt(0) !== 47 && !name.includes('.')) return true
-  const segments = (name.endsWith('/') ? name.slice(0, -1) : name).split('/')
-  return segments.every((segment) => segment !== '' && segment !== '.' && segment !== '..')
+/** Where the first segment begins that has no place in a tree, since it is empty, `.` or `..`; the key's length if there is none. */
+function placeless(name: string): number {
+  const { length } = name
+  if (!name.includes('//') && name.charCodeAt(0) !== 47 && !name.includes('.')) return length
+  for (let start = 0; start < length; ) {
+    const slash = name.indexOf('/', start)
+    const segment = name.slice(start, slash === -1 ? length : slash)
+    if (segment === '' || segment === '.' || segment === '..') return start
+    if (slash === -1) return length
+    start = slash + 1
+  }
+  return length
 }
