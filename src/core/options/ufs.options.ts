@@ -335,6 +335,11 @@ export const UFS_GCS_SECRET_KEY = option('fs.gcs.secretAccessKey', 'string', {
   doc: 'Secret of the HMAC key: env:NAME, file:PATH, or the secret itself.',
   secret: true,
 })
+export const UFS_GCS_CREDENTIAL = option('fs.gcs.credential.path', 'string', {
+  default: '',
+  scope: 'all',
+  doc: 'Key file (JSON) of a service account of Google, instead of an HMAC key.',
+})
 export const UFS_OSS_ENDPOINT = option('fs.oss.endpoint', 'string', {
   default: '',
   scope: 'all',

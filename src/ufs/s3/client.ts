@@ -7,7 +7,7 @@ import { type Answer, HttpHandler } from '../http-transport/http-handler.ts'
 import type { StoreModules, UfsOptions } from '../registry.ts'
 import { setting } from '../settings.ts'
 import type { Cloud } from './clouds.ts'
-import { type Dialect, DialectHandler } from './dialect.ts'
+import { DialectHandler } from './dialect.ts'
 import { fromS3, type S3Place } from './errors.ts'
 import { S3Server } from './server.ts'
 import type { Credentials } from './signature.ts'
@@ -130,7 +130,7 @@ export async function connect(
   const given = credentials(options, modules)
   const dialect = cloud?.dialect
   const handler =
-    dialect === undefined ? sockets : spoken(dialect, bucket, options, given, { ...modules, sockets })
+    cloud?.dialect === undefined ? sockets : spoken(cloud, bucket, options, given, { ...modules, sockets })
   const config = await clientConfig(options, modules, endpoint)
   const sdk = await import('@aws-sdk/client-s3')
   const client = new sdk.S3Client({
@@ -222,19 +222,21 @@ function signing(given: (() => Credentials) | undefined, elsewhere: boolean): Pa
 
 /** The handler that rewords and signs; without keys it is anonymous. */
 function spoken(
-  dialect: Dialect,
+  cloud: Cloud,
   bucket: string,
   options: UfsOptions,
   given: (() => Credentials) | undefined,
   modules: Pick<StoreModules, 'runtime'> & { readonly sockets: HttpHandler },
 ): DialectHandler {
+  const { runtime, sockets: handler } = modules
   return new DialectHandler(
-    dialect,
+    cloud.dialect!,
     { bucket, region: setting(options, OPTIONS.UFS_S3_REGION)! },
     {
-      handler: modules.sockets,
+      handler,
       credentials: given ?? (() => ({ accessKeyId: '', secretAccessKey: '' })),
-      now: () => modules.runtime.now(),
+      bearer: cloud.bearer?.(options, { handler, runtime }),
+      now: () => runtime.now(),
     },
   )
 }

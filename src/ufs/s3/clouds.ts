@@ -7,6 +7,7 @@ import type { UfsOptions } from '../registry.ts'
 import { setting } from '../settings.ts'
 import { type Dialect, GOOG, OSS } from './dialect.ts'
 import type { S3ServerKind, UploadChecksum } from './server.ts'
+import { ServiceAccount, type ServiceAccountModules } from './service-account.ts'
 
 export interface Cloud {
   readonly kind: S3ServerKind
@@ -16,6 +17,8 @@ export interface Cloud {
   readonly checksum: UploadChecksum
   readonly pathStyle: boolean
   readonly dialect?: Dialect
+  /** Where tokens are used instead of keys. @default keys */
+  bearer?(options: UfsOptions, modules: ServiceAccountModules): (() => Promise<string>) | undefined
   /** @throws INVALID_ARGUMENT when the options do not say */
   place(options: UfsOptions): { readonly endpoint: string; readonly region: string }
 }
@@ -27,6 +30,13 @@ const GCS: Cloud = {
   checksum: 'CRC32C',
   pathStyle: true,
   dialect: GOOG,
+  bearer(options, modules) {
+    const { key: option } = OPTIONS.UFS_GCS_CREDENTIAL
+    const path = setting(options, OPTIONS.UFS_GCS_CREDENTIAL)!
+    if (path === '') return undefined
+    const account = new ServiceAccount({ path, option }, modules)
+    return () => account.token()
+  },
   place: (options) => ({ endpoint: url(setting(options, OPTIONS.UFS_GCS_ENDPOINT)!), region: 'auto' }),
 }
 

@@ -108,6 +108,8 @@ export function signDialect(
 export interface DialectModules {
   readonly handler: HttpHandler
   readonly credentials: () => Credentials
+  /** An access token that is sent instead of a signature. */
+  readonly bearer?: (() => Promise<string>) | undefined
   readonly now: () => number
 }
 
@@ -129,14 +131,14 @@ export class DialectHandler {
   }
 
   async handle(request: Request, options?: Options) {
-    const { response } = await this.#m.handler.handle(this.#reworded(request), options)
+    const { response } = await this.#m.handler.handle(await this.#authorized(request), options)
     return {
       response: { ...response, headers: this.#asS3(response.headers), body: response.body as Readable },
     }
   }
 
   async ask(request: Request, options?: Options): Promise<Answer> {
-    const answer = await this.#m.handler.ask(pathWithQuery(this.#reworded(request)), options)
+    const answer = await this.#m.handler.ask(pathWithQuery(await this.#authorized(request)), options)
     return { ...answer, headers: this.#asS3(answer.headers) }
   }
 
@@ -150,9 +152,25 @@ export class DialectHandler {
     return {}
   }
 
-  #reworded(request: Request): Request {
+  async #authorized(request: Request): Promise<Request> {
+    const bearer = await this.#m.bearer?.()
+    const { query, headers, body } = this.#reworded(request)
+    const { style } = this.#dialect
+    if (bearer === undefined) this.#sign(request, query, headers)
+    else headers.authorization = `Bearer ${bearer}`
+    // Google's front end unpacks gzip for who does not say so, and rewrites the header before the signature is checked.
+    const read = request.method === 'GET' || request.method === 'HEAD'
+    if (style === 'v4' && read) headers['accept-encoding'] = 'gzip'
+    return { ...request, query: query as Record<string, string>, headers, body }
+  }
+
+  #reworded(request: Request): {
+    readonly query: Record<string, string | null>
+    readonly headers: Record<string, string>
+    readonly body: unknown
+  } {
     const { prefix, ifAbsent, style } = this.#dialect
-    const { method, hostname, path } = request
+    const { method } = request
     const query: Record<string, string | null> = {}
     for (const [name, value] of Object.entries(request.query ?? {})) {
       // What the SDK adds for Amazon's logs.
@@ -174,18 +192,22 @@ export class DialectHandler {
     if ('delete' in query && typeof body === 'string') {
       headers['content-md5'] = createHash('md5').update(body).digest('base64')
     }
-    const time = `${new Date(this.#m.now()).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
-    headers[`${prefix}date`] = time
+    return { query, headers, body }
+  }
+
+  #sign(
+    { method, hostname, path }: Request,
+    query: Record<string, string | null>,
+    headers: Record<string, string>,
+  ): void {
+    const { prefix } = this.#dialect
+    headers[`${prefix}date`] = `${new Date(this.#m.now()).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
     headers[`${prefix}content-sha256`] = UNSIGNED
     const credentials = this.#m.credentials()
     if (credentials.sessionToken !== undefined) headers[`${prefix}security-token`] = credentials.sessionToken
-    if (credentials.secretAccessKey !== '') {
-      const wire = { method, hostname, path, query, headers }
-      headers.authorization = signDialect(this.#dialect, wire, this.#place, credentials)
-    }
-    // Google's front end unpacks gzip for who does not say so, and rewrites the header before the signature is checked.
-    if (style === 'v4' && (method === 'GET' || method === 'HEAD')) headers['accept-encoding'] = 'gzip'
-    return { ...request, query: query as Record<string, string>, headers, body }
+    if (credentials.secretAccessKey === '') return
+    const wire = { method, hostname, path, query, headers }
+    headers.authorization = signDialect(this.#dialect, wire, this.#place, credentials)
   }
 
   #asS3(headers: Readonly<Record<string, string>>): Record<string, string> {

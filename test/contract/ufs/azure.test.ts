@@ -1,12 +1,12 @@
 /** The Azure store against Azurite, which checks signatures; what it does when the server stops, dies, or refuses. */
 import { createHash, createHmac } from 'node:crypto'
-import { createServer } from 'node:http'
+import { createServer, request as send } from 'node:http'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { Metrics, silentLog, systemRuntime } from '../../../src/core/index.ts'
 import { type FaultOptions, openStore, type UnderStore } from '../../../src/ufs/index.ts'
 import { type Azurite, startAzurite } from '../../support/servers/azurite.ts'
-import { ifAvailable } from '../../support/servers/index.ts'
+import { ifAvailable, startToxiproxy } from '../../support/servers/index.ts'
 import { skippedUfsSuite, ufsSuite } from '../../support/ufs-suite.ts'
 
 const MIB = 2 ** 20
@@ -135,6 +135,32 @@ async function startWay(target: string) {
 }
 
 const suite = reason === undefined ? describe : describe.skip
+const slowed = reason === undefined ? await ifAvailable(startToxiproxy) : { reason }
+const throttled = slowed.server === undefined ? test.skip : test
+afterAll(() => slowed.server?.stop())
+throttled(
+  'a slow way: reads go on as long as bytes come, and calls end at their deadline',
+  async () => {
+    const slow = await slowed.server!.proxy('azure', server.endpoint.replace(/\/[^/]*$/, ''))
+    const endpoint = `${slow}/${server.account}`
+    const hasty = {
+      'alluxio.underfs.azure.endpoint': endpoint,
+      'alluxio.underfs.retry.max.duration': '0',
+      'alluxio.underfs.stall.timeout': '1s',
+      'alluxio.underfs.timeout': '400ms',
+    }
+    const store = await open('slow', hasty)
+    await write(store, 'file', 1)
+    // 256 KiB a second: the read takes four times as long as the server may be silent.
+    await slowed.server!.toxic('azure', 'bandwidth', { rate: 256 })
+    expect(await md5(store, 'file')).toBe(expected(1))
+    await slowed.server!.toxic('azure', 'latency', { latency: 600 })
+    await expect(store.list('')).rejects.toMatchObject({ code: 'TIMEOUT' })
+    await store.close()
+  },
+  60_000,
+)
+
 suite('Azure', () => {
   let store: UnderStore
   let way: Awaited<ReturnType<typeof startWay>>
@@ -248,6 +274,41 @@ suite('Azure', () => {
       await other.close()
     }
   })
+
+  test('the answer to the request that makes the blob is lost: the writer knows its own blob again', async () => {
+    let lost = 0
+    const { hostname, port, pathname } = new URL(server.endpoint)
+    const proxy = createServer((incoming, answer) => {
+      const { method = '', url: path = '', headers } = incoming
+      const visible = method === 'PUT' && (!path.includes('?') || path.includes('comp=blocklist'))
+      const onward = send({ hostname, port, method, path, headers }, (got) => {
+        if (visible && lost++ % 2 === 0) {
+          got.resume()
+          got.once('end', () => answer.destroy())
+          return
+        }
+        answer.writeHead(got.statusCode ?? 500, got.headers)
+        got.pipe(answer)
+      })
+      incoming.pipe(onward)
+    })
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+    const endpoint = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}${pathname}`
+    const other = await open('lost', { 'alluxio.underfs.azure.endpoint': endpoint })
+    for (const blocks of [1, 40]) {
+      const writer = await other.create(`of-${blocks}`, { ifAbsent: true })
+      for (let i = 0; i < blocks; i++) await writer.write(block(i))
+      const { fingerprint } = await writer.close()
+      expect(await other.status(`of-${blocks}`)).toMatchObject({ fingerprint, length: blocks * MIB })
+      const second = await other.create(`of-${blocks}`, { ifAbsent: true })
+      await second.write(block(7))
+      await expect(second.close()).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
+    }
+    expect(lost).toBeGreaterThan(3)
+    await other.close()
+    proxy.closeAllConnections()
+    proxy.close()
+  }, 60_000)
 
   test('a missing container says so', async () => {
     const options = server.options()
