@@ -6,6 +6,7 @@ import type { Option } from '../core/config/index.ts'
 import {
   CONSISTENCY_KEY,
   isAlluxioError,
+  isWithin,
   type Log,
   type PathProperties,
   propertiesFor,
@@ -33,6 +34,8 @@ export class PathDefaults {
   readonly #options: PathDefaultsOptions
   readonly #modules: PathDefaultsModules
   #entries: readonly PathProperties[] = []
+  /** Mounts with a contract of their own. */
+  #contracts: readonly string[] = []
   #fetchedMs = Number.NEGATIVE_INFINITY
   #fetching: Promise<void> | undefined
 
@@ -55,7 +58,8 @@ export class PathDefaults {
   /** Whether the master itself checks the path with its store as often as was asked for, so that no default of ours does. */
   isChecked(path: string): boolean {
     const properties = this.#known(path)
-    return CONSISTENCY_KEY in properties || SYNC_INTERVAL_KEY in properties
+    if (CONSISTENCY_KEY in properties || SYNC_INTERVAL_KEY in properties) return true
+    return this.#contracts.some((mount) => isWithin(path, mount))
   }
 
   #known(path: string): Properties {
@@ -67,11 +71,12 @@ export class PathDefaults {
       .pathConf({})
       .catch((error: unknown) => {
         // A master of an earlier release has none.
-        if (isAlluxioError(error, 'UNSUPPORTED')) return { entries: [] }
+        if (isAlluxioError(error, 'UNSUPPORTED')) return { entries: [], contracts: [] }
         throw error
       })
-      .then(({ entries }) => {
+      .then(({ entries, contracts = [] }) => {
         this.#entries = entries
+        this.#contracts = contracts
         this.#fetchedMs = this.#modules.runtime.monotonic()
       })
       .finally(() => {

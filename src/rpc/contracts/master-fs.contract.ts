@@ -278,6 +278,8 @@ export const MasterFs = contract({
       response: T.Object({
         entries: T.Array(T.Object({ path, properties: T.Record(T.String(), T.String()) })),
         version: T.Number(),
+        /** Mounts that have a contract of their own on how old what is shown may be. */
+        contracts: T.Optional(T.Array(path)),
       }),
     }),
   },

@@ -1,6 +1,7 @@
 /** Mounts, the maintenance of their stores, and the configuration of paths: the parts of MasterFs and MasterAdmin about them. */
 import {
   AlluxioError,
+  CONSISTENCY_KEY,
   canonicalPath,
   isAlluxioError,
   type Log,
@@ -108,10 +109,15 @@ export class MountService
   }
 
   readonly pathConf: Fs['pathConf'] = () => {
-    const { entries, version } = this.#modules.namespace.pathConf()
+    const { namespace } = this.#modules
+    const { entries, version } = namespace.pathConf()
     return {
       entries: entries.map(({ path, properties }) => ({ path, properties: { ...properties } })),
       version,
+      contracts: namespace
+        .mounts()
+        .filter(({ options }) => CONSISTENCY_KEY in options)
+        .map(({ path }) => path),
     }
   }
 
@@ -163,7 +169,9 @@ export class MountService
 }
 
 function shown(mount: Mount): Mount {
-  return { ...mount, options: shownOptions(mount.options) }
+  const open = shownOptions(mount.options)
+  const options = Object.entries(mount.options).filter(([key, text]) => open[key] === text)
+  return { ...mount, options: Object.fromEntries(options) }
 }
 
 function refusal(error: unknown, uri: string, what: string): unknown {
