@@ -40,6 +40,7 @@ export class LargeObjects {
   readonly #connection: SwiftConnection
   readonly #retry: RetryPolicy
   readonly #log: Log
+  #making: Promise<void> | undefined
 
   constructor(modules: LargeObjectsModules) {
     this.#connection = modules.connection
@@ -47,10 +48,16 @@ export class LargeObjects {
     this.#log = modules.log
   }
 
-  /** Makes the container of the segments, unless it is there. */
-  async makeSegmentContainer(path: string, signal: AbortSignal | undefined): Promise<void> {
+  /** Makes the container of the segments, unless it is there; once for all who miss it at the same time. */
+  makeSegmentContainer(path: string): Promise<void> {
     const { segmentContainer: container } = this.#connection
-    await this.#connection.send({ api: 'PutContainer', method: 'PUT', container, key: '', path, signal })
+    this.#making ??= this.#connection
+      .send({ api: 'PutContainer', method: 'PUT', container, key: '', path })
+      .then(() => {})
+      .finally(() => {
+        this.#making = undefined
+      })
+    return this.#making
   }
 
   /** Segments that go with the object when it goes; none for a plain object, or when it does not own them. */

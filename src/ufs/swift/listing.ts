@@ -1,18 +1,22 @@
 /** Lists a container page by page, by marker; `../object-keys/tree-entries.ts` makes a tree of the keys. */
 import { AlluxioError } from '../../core/index.ts'
 import { type ListedKey, TreeEntries, type TreePosition } from '../object-keys/tree-entries.ts'
-import type { UfsListOptions, UfsPage } from '../store.ts'
+import type { UfsListOptions, UfsPage, UfsStatus } from '../store.ts'
+import { childOf } from '../uri.ts'
 import { jsonOf, type SwiftConnection } from './client.ts'
 import { malformed } from './errors.ts'
-import { isDirectoryMarker } from './metadata.ts'
+import { EMPTY, isDirectoryMarker, type ObjectHead } from './metadata.ts'
 
 /** Servers list 10,000 names at once; one more than a page tells whether another follows. */
 const LARGEST_PAGE = 9_999
 const DEFAULT_PAGE = 1000
+const HEADS_AT_ONCE = 16
 
 export interface SwiftKey extends ListedKey {
   /** A manifest of segments. */
   readonly large: boolean
+  /** Listed as empty, but it may be a dynamic large object, whose length only the object itself tells. */
+  readonly doubtful: boolean
 }
 
 interface KeyPage {
@@ -83,6 +87,7 @@ function keyOf(name: string, item: Item): SwiftKey {
     modifiedMs: Number.isNaN(modifiedMs) ? 0 : modifiedMs,
     etag: (item.slo_etag ?? item.hash ?? '').replaceAll('"', ''),
     large: item.slo_etag !== undefined,
+    doubtful: length === 0 && !name.endsWith('/') && item.content_type !== EMPTY,
     directory: !name.endsWith('/') && isDirectoryMarker(item.content_type, length),
   }
 }
@@ -108,12 +113,16 @@ export interface ListedPage extends UfsPage {
   readonly nothing: boolean
 }
 
-/** A page of the listing of `path`, whose key prefix is `prefix`. Asks for more keys until something is to be shown. */
+/**
+ * A page of the listing of `path`, whose key prefix is `prefix`. Asks for more keys until something is to be shown.
+ * @param head looks at an object that the listing does not tell enough of
+ */
 export async function listPage(
   connection: SwiftConnection,
   path: string,
   prefix: string,
   options: UfsListOptions,
+  head: (path: string) => Promise<ObjectHead | undefined>,
 ): Promise<ListedPage> {
   const limit = Math.max(1, Math.min(options.limit ?? DEFAULT_PAGE, LARGEST_PAGE))
   const recursive = options.recursive === true
@@ -130,8 +139,33 @@ export async function listPage(
     const ended = !full && !page.more
     if (tree.entries.length > 0 || ended) {
       const cursor = JSON.stringify([tree.position, files, marked])
-      return { entries: tree.entries, nothing, ...(ended ? {} : { cursor }) }
+      const entries = await withLengths(tree.entries, path, page.keys, head)
+      return { entries, nothing, ...(ended ? {} : { cursor }) }
     }
     position = { after: tree.position, files, marked }
   }
+}
+
+/** Empty entries that may not be empty get the length and the version that the objects themselves tell. */
+async function withLengths(
+  entries: readonly UfsStatus[],
+  path: string,
+  keys: readonly SwiftKey[],
+  head: (path: string) => Promise<ObjectHead | undefined>,
+): Promise<readonly UfsStatus[]> {
+  const doubtful = new Set(keys.filter((key) => key.doubtful).map(({ name }) => childOf(path, name)))
+  if (doubtful.size === 0) return entries
+  const told = [...entries]
+  let next = 0
+  const lane = async () => {
+    while (next < told.length) {
+      const at = next++
+      const entry = told[at]!
+      if (entry.directory || !doubtful.has(entry.path)) continue
+      const found = await head(entry.path)
+      if (found !== undefined) told[at] = { ...entry, length: found.length, fingerprint: found.etag }
+    }
+  }
+  await Promise.all(Array.from({ length: HEADS_AT_ONCE }, lane))
+  return told
 }

@@ -6,6 +6,8 @@ const META = 'x-object-meta-'
 const WRITE_ID = 'alluxio-write-id'
 /** Set while two manifests may name the same segments: then no delete may take the segments along. Not shown to users. */
 const SHARED = 'alluxio-shared'
+/** Content type of the empty files that are written here: a listing need not ask whether they are something else. */
+export const EMPTY = 'application/x-empty'
 /** Headers that a POST takes away unless it repeats them. */
 const REPEATED = ['x-delete-at', 'content-encoding', 'content-disposition']
 

@@ -132,7 +132,7 @@ export class Session {
     if (answer.statusCode !== 401) throw refused(this.#what(), answer)
     throw new AlluxioError(
       'UNAUTHENTICATED',
-      `${this.#what()} failed: the user or the password is wrong: ${CREDENTIALS}. The answer was 401`,
+      `${this.#what()} failed: the user, the project or the password is wrong: ${CREDENTIALS}. The answer was 401`,
       { reason: 'HTTP_401', operation: 'Authenticate' },
     )
   }

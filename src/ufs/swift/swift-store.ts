@@ -98,10 +98,11 @@ export class SwiftStore implements UnderStore {
   }
 
   async list(path: string, options: UfsListOptions = {}): Promise<UfsPage> {
-    const { nothing, ...page } = await listPage(this.#connection, path, this.#prefix(path), options)
+    const head = (at: string) => this.#head(this.#key(at), at, options.signal)
+    const { nothing, ...page } = await listPage(this.#connection, path, this.#prefix(path), options, head)
     if (nothing && path !== '') {
-      const head = await this.#head(this.#key(path), path, options.signal)
-      if (head?.directory === false) throw new AlluxioError('NOT_A_DIRECTORY', `list ${path}: it is a file`)
+      const self = await head(path)
+      if (self?.directory === false) throw new AlluxioError('NOT_A_DIRECTORY', `list ${path}: it is a file`)
     }
     return page
   }
@@ -164,7 +165,10 @@ export class SwiftStore implements UnderStore {
     if (source === undefined && !(await find(src, () => this.#isDirectory(src, signal))))
       throw missing('rename', src)
     await this.#renameTree(src, dst, signal)
-    if (source !== undefined) await this.#deleteKey(this.#key(src), src, signal)
+    if (source === undefined) return
+    // The marker had no slash; its successor has one, as all that are made here.
+    await retry.run('PutObject', dst, signal, () => this.#mover.mark(this.#prefix(dst), dst, signal))
+    await retry.run('DeleteObject', src, signal, () => this.#deleteMarker(this.#key(src), src, signal))
   }
 
   async space(): Promise<UfsSpace> {
@@ -208,10 +212,6 @@ export class SwiftStore implements UnderStore {
     })
     const { headers } = answer
     const length = headers['content-length']
-    if (headOf(headers).directory) {
-      answer.body?.destroy()
-      throw new AlluxioError('IS_A_DIRECTORY', `${path} is a directory`)
-    }
     return {
       etag: headers.etag,
       contentRange: headers['content-range'],

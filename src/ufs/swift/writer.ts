@@ -8,7 +8,7 @@ import { cancelled, type RetryPolicy } from '../layers/retry-policy.ts'
 import type { UfsCreateOptions, UfsStatus, UfsWriter } from '../store.ts'
 import { isMissing, objectPath, type SwiftConnection } from './client.ts'
 import { BULK_SILENCE_MS, type LargeObjects, type Segment } from './large-objects.ts'
-import { headOf, metadataHeaders, type ObjectHead } from './metadata.ts'
+import { EMPTY, headOf, metadataHeaders, type ObjectHead } from './metadata.ts'
 
 /** An object up to this size is sent at once under the condition that nothing is there; sending it again costs little. */
 const TENTATIVE_BYTES = 2 ** 20
@@ -130,7 +130,7 @@ export class SwiftWriter implements UfsWriter {
     const body = this.#chunks
     const headers = {
       ...this.#checksum(),
-      'content-type': 'application/octet-stream',
+      'content-type': this.#length === 0 ? EMPTY : 'application/octet-stream',
       ...metadataHeaders(metadata, this.#writeId),
     }
     if (this.#length <= TENTATIVE_BYTES) {
@@ -197,7 +197,7 @@ export class SwiftWriter implements UfsWriter {
         return await put()
       } catch (error) {
         if (!isAlluxioError(error, 'NOT_FOUND')) throw error
-        await large.makeSegmentContainer(path, signal)
+        await large.makeSegmentContainer(path)
         return put()
       }
     })
@@ -206,23 +206,31 @@ export class SwiftWriter implements UfsWriter {
 
   /** A large upload that must fail at its end may as well fail at its beginning. */
   async #refuse(): Promise<void> {
-    const { connection } = this.#modules
     const { ifAbsent, path } = this.#options
     if (ifAbsent === true && (await this.#before) !== undefined) throw this.#exists()
-    if ((await connection.abilities(this.#abort.signal)).segments > 0) return
+    if ((await this.#mostSegments()) > 0) return
     throw new AlluxioError(
       'UNSUPPORTED',
       `create ${path}: the server has no static large objects (middleware slo): set alluxio.underfs.swift.segment.size to the size of the largest file, at most 5 GiB`,
     )
   }
 
+  async #mostSegments(): Promise<number> {
+    const { connection, retry } = this.#modules
+    const signal = this.#abort.signal
+    const { segments } = await retry.run('Info', this.#options.path, signal, () =>
+      connection.abilities(signal),
+    )
+    return segments
+  }
+
   async #complete(): Promise<string> {
-    const { connection, large } = this.#modules
+    const { large } = this.#modules
     const { path, metadata } = this.#options
     if (this.#chunksBytes > 0) await this.#startSegment()
     while (this.#inFlight.size > 0) await Promise.all(this.#inFlight)
     if (this.#error !== undefined) throw this.#error
-    const { segments: most } = await connection.abilities(this.#abort.signal)
+    const most = await this.#mostSegments()
     const manifest = this.#segments.length <= most ? this.#segments : await this.#nest(most)
     const replaced = await this.#replaced()
     const etag = await this.#appear('PutManifest', {

@@ -1,6 +1,6 @@
 /** OpenStack Swift as Debian packages it: one proxy, account, container and object server each, TempAuth, data in a folder of the test. */
 import { createSocket, type Socket } from 'node:dgram'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ServerMissing } from './binary.ts'
 import { debianPrograms, programPath, run } from './debian.ts'
@@ -27,6 +27,10 @@ export interface SwiftServer extends RunningServer {
   ): Promise<Response>
   /** Requests from outside since the last call, from the server's access log, as `GET object`, `GET container`. */
   calls(): Promise<Record<string, number>>
+  /** Forgets all tokens of TempAuth, as their end or a restart of its memory would. */
+  revokeTokens(): Promise<void>
+  /** Another password for the user, after a restart of the proxy; the tokens end too. */
+  changePassword(password: string): Promise<void>
 }
 
 export interface SwiftServerOptions {
@@ -84,7 +88,7 @@ export async function startSwift(options: SwiftServerOptions = {}): Promise<Swif
     await Promise.all(backs.map((back) => back.start()))
     backs.push(proxy)
     await proxy.start()
-    const server = new Running(endpoint, proxy, log, cleanUp)
+    const server = new Running(endpoint, { proxy, memcached: backs.at(-2)!, log, cleanUp, etc })
     if (options.auth === undefined) await server.makeContainer()
     return server
   } catch (error) {
@@ -96,17 +100,34 @@ export async function startSwift(options: SwiftServerOptions = {}): Promise<Swif
 class Running implements SwiftServer {
   readonly endpoint: string
   readonly container = CONTAINER
-  readonly password = PASSWORD
   readonly #proxy: ServerProcess
+  readonly #memcached: ServerProcess
   readonly #log: AccessLog
   readonly #cleanUp: () => Promise<void>
+  readonly #etc: string
+  #password = PASSWORD
   #token: Promise<string> | undefined
 
-  constructor(endpoint: string, proxy: ServerProcess, log: AccessLog, cleanUp: () => Promise<void>) {
+  constructor(
+    endpoint: string,
+    parts: {
+      proxy: ServerProcess
+      memcached: ServerProcess
+      log: AccessLog
+      cleanUp: () => Promise<void>
+      etc: string
+    },
+  ) {
     this.endpoint = endpoint
-    this.#proxy = proxy
-    this.#log = log
-    this.#cleanUp = cleanUp
+    this.#proxy = parts.proxy
+    this.#memcached = parts.memcached
+    this.#log = parts.log
+    this.#cleanUp = parts.cleanUp
+    this.#etc = parts.etc
+  }
+
+  get password(): string {
+    return this.#password
   }
 
   options(more: Readonly<Record<string, string>> = {}): Record<string, string> {
@@ -114,7 +135,7 @@ class Running implements SwiftServer {
       'fs.swift.auth.method': 'tempauth',
       'fs.swift.auth.url': `${this.endpoint}/auth/v1.0`,
       'fs.swift.user': 'test:tester',
-      'fs.swift.password': PASSWORD,
+      'fs.swift.password': this.#password,
       ...more,
     }
   }
@@ -125,7 +146,7 @@ class Running implements SwiftServer {
     more: { headers?: Record<string, string>; body?: string | Uint8Array<ArrayBuffer> } = {},
   ): Promise<Response> {
     this.#token ??= fetch(`${this.endpoint}/auth/v1.0`, {
-      headers: { 'x-auth-user': 'test:tester', 'x-auth-key': PASSWORD },
+      headers: { 'x-auth-user': 'test:tester', 'x-auth-key': this.#password },
     }).then((answer) => answer.headers.get('x-auth-token')!)
     return fetch(`${this.endpoint}/v1/AUTH_test${path}`, {
       method,
@@ -142,6 +163,21 @@ class Running implements SwiftServer {
 
   calls(): Promise<Record<string, number>> {
     return this.#log.take()
+  }
+
+  async revokeTokens(): Promise<void> {
+    await this.#memcached.kill()
+    await this.#memcached.start()
+    this.#token = undefined
+  }
+
+  async changePassword(password: string): Promise<void> {
+    const file = join(this.#etc, 'proxy-server.conf')
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(this.#password, password))
+    this.#password = password
+    await this.#proxy.kill()
+    await this.revokeTokens()
+    await this.#proxy.start()
   }
 
   async stop(): Promise<void> {
@@ -210,14 +246,16 @@ class AccessLog {
 
 async function ringPorts(etc: string): Promise<Record<(typeof KINDS)[number], number>> {
   const ports = { account: 0, container: 0, object: 0 }
-  for (const kind of KINDS) {
-    ports[kind] = await freePort()
-    const builder = join(etc, `${kind}.builder`)
-    await run('swift-ring-builder', [builder, 'create', '4', '1', '0'])
-    await run('swift-ring-builder', [builder, 'add', `r1z1-127.0.0.1:${ports[kind]}/d1`, '1'])
-    // Status 1 is a warning about the balance of a single device.
-    await run('swift-ring-builder', [builder, 'rebalance']).catch(() => {})
-  }
+  await Promise.all(
+    KINDS.map(async (kind) => {
+      ports[kind] = await freePort()
+      const builder = join(etc, `${kind}.builder`)
+      await run('swift-ring-builder', [builder, 'create', '4', '1', '0'])
+      await run('swift-ring-builder', [builder, 'add', `r1z1-127.0.0.1:${ports[kind]}/d1`, '1'])
+      // Status 1 is a warning about the balance of a single device.
+      await run('swift-ring-builder', [builder, 'rebalance']).catch(() => {})
+    }),
+  )
   return ports
 }
 
