@@ -16,8 +16,12 @@ const METHODS = [
   'close',
 ] as const satisfies readonly (keyof UnderStore)[]
 
-/** What a store must say; capabilities that came later are false until it says otherwise. */
-const CAPABILITIES: Readonly<Record<Exclude<keyof UfsCapabilities, 'readOnly'>, 'boolean' | 'number'>> = {
+/** What a store must say: capabilities that came later may be left out. */
+type Demanded = {
+  [K in keyof UfsCapabilities as undefined extends UfsCapabilities[K] ? never : K]: 'boolean' | 'number'
+}
+
+const CAPABILITIES: Readonly<Demanded> = {
   atomicRename: 'boolean',
   directoryRename: 'boolean',
   directories: 'boolean',
