@@ -53,6 +53,7 @@ const CAPABILITIES: UfsCapabilities = {
 /** The library knows no umask. */
 const FILE_MODE = 0o644
 const DIRECTORY_MODE = 0o755
+const LEADS_NOWHERE: ReadonlySet<string> = new Set(['NOT_FOUND', 'PERMISSION_DENIED', 'NOT_A_DIRECTORY'])
 /** Names of a directory that are deleted before more are asked for. */
 const DELETE_BATCH = 512
 
@@ -69,7 +70,7 @@ export class GlusterStore implements UnderStore {
     this.#options = options
     this.#m = modules
     this.#volume = modules.volume
-    this.#places = new Places(options.root, modules.volume)
+    this.#places = new Places(options.root, modules)
   }
 
   open(path: string, options: UfsReadOptions): AsyncIterable<Uint8Array> {
@@ -122,10 +123,9 @@ export class GlusterStore implements UnderStore {
         folder: (at, asking) => this.#places.folder(at, asking),
         look: (place, stat, asking) =>
           this.#look(place, stat, asking).catch((error: unknown) => {
-            // A link that leads nowhere, or out.
-            const { code } = fromErrno(error, 'list', asking.path)
-            if (code === 'NOT_FOUND' || code === 'PERMISSION_DENIED' || code === 'NOT_A_DIRECTORY')
-              return undefined
+            // A link that leads nowhere, out, or in a circle.
+            const { code, reason } = fromErrno(error, 'list', asking.path)
+            if (LEADS_NOWHERE.has(code) || reason === 'ELOOP') return undefined
             throw error
           }),
       }),
@@ -155,6 +155,7 @@ export class GlusterStore implements UnderStore {
       if (stat.kind !== 'directory') await this.#volume.unlink(place, asking)
       else if (options.recursive === true) await this.#deleteTree(place, asking)
       else await this.#deleteEmpty(place, asking)
+      this.#places.forget()
     })
   }
 
@@ -173,6 +174,7 @@ export class GlusterStore implements UnderStore {
         throw new AlluxioError('ALREADY_EXISTS', `rename ${src} ${dst}: the target exists`)
       }
       await this.#volume.rename(from, to, asking)
+      this.#places.forget()
     })
   }
 
@@ -212,7 +214,7 @@ export class GlusterStore implements UnderStore {
   async #look(place: string, stat: Stat, asking: Asking): Promise<UfsStatus | undefined> {
     if (stat.kind === 'file' || stat.kind === 'directory') return this.#describe(asking.path, stat)
     if (stat.kind !== 'link') return undefined
-    const real = await this.#volume.stat(await this.#places.target(place, asking), asking)
+    const real = await this.#volume.lstat(await this.#places.target(place, asking), asking)
     return real.kind === 'file' || real.kind === 'directory' ? this.#describe(asking.path, real) : undefined
   }
 
@@ -257,7 +259,7 @@ export class GlusterStore implements UnderStore {
 
   /** Whether it was missing. */
   async #make(path: string, mode: number, asking: Asking): Promise<boolean> {
-    const place = path === '' ? this.#places.named('') : await this.#entryToMake(path, asking)
+    const place = path === '' ? `/${this.#options.root}` : await this.#entryToMake(path, asking)
     try {
       await this.#volume.mkdir(place, mode, asking)
       return true

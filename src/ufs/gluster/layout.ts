@@ -80,8 +80,3 @@ export function spaceOf(bytes: Buffer): { readonly totalBytes: number; readonly 
   const [fragment, blocks, free] = [8, 16, 24].map((at) => Number(bytes.readBigUInt64LE(at)))
   return { totalBytes: fragment! * blocks!, usedBytes: fragment! * (blocks! - free!) }
 }
-
-/** A path that the library wrote, ended by NUL. */
-export function pathOf(bytes: Buffer): string {
-  return bytes.toString('utf8', 0, bytes.indexOf(0))
-}

@@ -7,7 +7,6 @@ import {
   DIRENT_BYTES,
   type DirectoryEntry,
   direntOf,
-  pathOf,
   STAT_BYTES,
   STATVFS_BYTES,
   type Stat,
@@ -86,20 +85,16 @@ export class Volume {
     return new OpenDirectory(fd, this.#caller)
   }
 
-  /** Of a link itself. */
+  /** Of a link itself. No path may have a link in it (`places.ts`), here and below. */
   lstat(place: string, asking: Asking): Promise<Stat> {
     return this.#stat('glfs_lstat', place, asking)
   }
 
-  stat(place: string, asking: Asking): Promise<Stat> {
-    return this.#stat('glfs_stat', place, asking)
-  }
-
-  /** With all links followed, inside the volume. */
-  async realpath(place: string, asking: Asking): Promise<string> {
-    const resolved = Buffer.alloc(PATH_BYTES)
-    await this.#of('glfs_realpath', [place, resolved], asking)
-    return pathOf(resolved)
+  /** What a link says. */
+  async readlink(place: string, asking: Asking): Promise<string> {
+    const text = Buffer.alloc(PATH_BYTES)
+    const length = await this.#of('glfs_readlink', [place, text, text.length - 1], asking)
+    return text.toString('utf8', 0, Number(length))
   }
 
   async space(asking: Asking): Promise<ReturnType<typeof spaceOf>> {
