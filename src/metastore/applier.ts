@@ -1,6 +1,7 @@
 /**
  * Brings durable batches from the journal into the tables, many in one write: a directory that a storm of creates changed in a hundred
- * batches is written once. Until then the overlay serves them.
+ * batches is written once. Until then the overlay serves them. A write that is late harms nobody, the journal has it: when it does not
+ * come the journal fills, and the flush that waits for room there has a deadline.
  */
 import { AlluxioError, type Cancel, type Runtime } from '../core/index.ts'
 import { appliedChange } from './identity.ts'
@@ -22,8 +23,6 @@ export interface ApplierOptions {
   readonly epoch: number
   /** Last batch that the tables hold. */
   readonly appliedSeq: number
-  /** Longest that a write may take, ms. */
-  readonly timeoutMs: number
   readonly onFailure: (error: AlluxioError) => void
 }
 
@@ -95,7 +94,7 @@ export class Applier {
       for (const cell of cells) if (!this.#modules.overlay.replaced(cell, last)) changes.push(cell)
     }
     changes.push(appliedChange(this.#options.epoch, last))
-    this.#write(changes, last).then(
+    this.#modules.medium.write(changes).then(
       () => {
         this.#busy = false
         if (this.#failed) return
@@ -114,27 +113,6 @@ export class Applier {
           }),
         ),
     )
-  }
-
-  async #write(changes: readonly Change[], last: number): Promise<void> {
-    const { timeoutMs } = this.#options
-    const late = this.#modules.runtime.after(
-      timeoutMs,
-      () =>
-        this.#fail(
-          new AlluxioError(
-            'TIMEOUT',
-            `the tables did not take the batches up to ${last} within ${timeoutMs} ms: what is acknowledged is in the journal`,
-            { reason: 'FLUSH_TIMEOUT' },
-          ),
-        ),
-      true,
-    )
-    try {
-      await this.#modules.medium.write(changes)
-    } finally {
-      late()
-    }
   }
 
   #fail(error: AlluxioError): void {

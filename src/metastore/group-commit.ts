@@ -72,7 +72,7 @@ export class GroupCommit implements RecordStore {
     this.durableBatch = appliedSeq
     this.#journal = new Journal({ epoch }, modules)
     this.#applier = new Applier(
-      { epoch, appliedSeq, timeoutMs: options.flushTimeoutMs, onFailure: (error) => this.#fail(error) },
+      { epoch, appliedSeq, onFailure: (error) => this.#fail(error) },
       { runtime: modules.runtime, medium: modules.medium, overlay: this.#overlay },
     )
     this.#open = newBatch(identity.appliedSeq + 1)
