@@ -18,7 +18,7 @@ const IN_FLIGHT_BYTES = 256 * 2 ** 20
 const MOST_BLOCKS = 50_000
 const LARGEST_BLOCK_BYTES = 4000 * 2 ** 20
 const COMMIT_SILENCE_MS = 120_000
-/** Blocks after which the size of a block doubles when the length is not known: 50,000 reach 190 TiB. */
+/** Blocks after which the size of a block doubles when the length is not known: 50,000 reach 57 TiB. */
 const DOUBLING_BLOCKS = 5000
 
 export interface AzureWriterOptions extends UfsCreateOptions {

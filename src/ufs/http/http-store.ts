@@ -269,16 +269,22 @@ export class HttpStore implements UnderStore {
   async #text({ body, url }: WebAnswer, path: string, signal: AbortSignal | undefined): Promise<string> {
     const chunks: Uint8Array[] = []
     let bytes = 0
-    const onAbort = () => body?.destroy()
-    signal?.addEventListener('abort', onAbort, { once: true })
+    let onAbort = () => {}
     try {
-      for (;;) {
-        if (signal?.aborted) throw cancelled(signal, 'list', path)
-        const chunk = await new Promise<Uint8Array | undefined>((resolve, reject) => {
-          signal?.addEventListener('abort', () => reject(cancelled(signal, 'list', path)), { once: true })
+      await new Promise<void>((resolve, reject) => {
+        onAbort = () => reject(cancelled(signal, 'list', path))
+        signal?.addEventListener('abort', onAbort, { once: true })
+        if (signal?.aborted) onAbort()
+        const next = (): void =>
           body!.next({
-            chunk: resolve,
-            ended: () => resolve(undefined),
+            chunk: (chunk) => {
+              bytes += chunk.length
+              chunks.push(chunk)
+              if (bytes > this.#options.pageBytes) reject(tooLong(path, url, this.#options.pageBytes))
+              // Not from within: many chunks may be waiting.
+              else queueMicrotask(next)
+            },
+            ended: resolve,
             broken: (what) =>
               reject(
                 new AlluxioError('UNAVAILABLE', `list ${path || '/'}: the index broke off (${what})`, {
@@ -286,23 +292,22 @@ export class HttpStore implements UnderStore {
                 }),
               ),
           })
-        })
-        if (chunk === undefined) return Buffer.concat(chunks).toString('utf8')
-        bytes += chunk.length
-        if (bytes > this.#options.pageBytes) {
-          throw new AlluxioError(
-            'UNSUPPORTED',
-            `list ${path || '/'}: the page ${url.href} is longer than ${this.#options.pageBytes} bytes: raise alluxio.underfs.http.index.max.bytes if it is an index`,
-            { reason: 'TOO_LARGE' },
-          )
-        }
-        chunks.push(chunk)
-      }
+        next()
+      })
+      return Buffer.concat(chunks).toString('utf8')
     } finally {
       signal?.removeEventListener('abort', onAbort)
       body?.destroy()
     }
   }
+}
+
+function tooLong(path: string, url: URL, most: number): AlluxioError {
+  return new AlluxioError(
+    'UNSUPPORTED',
+    `list ${path || '/'}: the page ${url.href} is longer than ${most} bytes: raise alluxio.underfs.http.index.max.bytes if it is an index`,
+    { reason: 'TOO_LARGE' },
+  )
 }
 
 function directoryStatus(path: string): UfsStatus {

@@ -223,12 +223,13 @@ export class DialectHandler {
   }
 }
 
-/** Documents without the name space of Amazon's, which others need not know. */
+/** Documents without what is Amazon's alone: its name space, and the checksums of parts, which went along as headers. */
 function plainXml(body: unknown): unknown {
   const text = body instanceof Uint8Array && body[0] === 60 ? Buffer.from(body).toString('utf8') : body
-  return typeof text === 'string'
-    ? text.replace(' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"', '')
-    : body
+  if (typeof text !== 'string') return body
+  return text
+    .replace(' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"', '')
+    .replace(/<ChecksumCRC32C>[^<]*<\/ChecksumCRC32C>/g, '')
 }
 
 function pathWithQuery(request: Request): Request {

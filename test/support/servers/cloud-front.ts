@@ -131,8 +131,21 @@ export async function startCloudFront(options: CloudFrontOptions): Promise<Cloud
         got.pipe(answer)
       },
     )
-    outgoing.on('error', () => answer.destroy())
-    incoming.pipe(outgoing)
+    outgoing.on('error', () => answer.headersSent || answer.destroy())
+    if (incoming.method !== 'POST') return void incoming.pipe(outgoing)
+    let document = ''
+    incoming.on('data', (chunk: Buffer) => {
+      document += chunk.toString()
+    })
+    incoming.once('end', () => {
+      // Whether they would take what is Amazon's is not known: so it must not be sent.
+      if (/xmlns|Checksum/.test(document)) {
+        seen.push(`POST MalformedXML`)
+        outgoing.destroy()
+        return refuse(400, 'MalformedXML')
+      }
+      outgoing.end(document)
+    })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
