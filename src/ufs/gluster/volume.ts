@@ -81,8 +81,18 @@ export class Volume {
   }
 
   async openDirectory(place: string, asking: Asking): Promise<OpenDirectory> {
-    const fd = await this.#opened('glfs_opendir', [place], asking, 'glfs_closedir')
-    return new OpenDirectory(fd, this.#caller)
+    try {
+      const fd = await this.#opened('glfs_opendir', [place], asking, 'glfs_closedir')
+      return new OpenDirectory(fd, this.#caller)
+    } catch (error) {
+      // Without its bricks the library takes the root for something else than a directory.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTDIR') throw error
+      if ((await this.lstat(place, asking)).kind !== 'directory') throw error
+      throw new AlluxioError('UNAVAILABLE', `glfs_opendir ${asking.path || '/'}: no brick answers for it`, {
+        reason: 'ENOTCONN',
+        cause: error,
+      })
+    }
   }
 
   /** Of a link itself. No path may have a link in it (`places.ts`), here and below. */
