@@ -1,22 +1,27 @@
 /**
- * The S3 store against the bare SDK, in turn on one server: `node bench/scenario/ufs.bench.ts [minio|latency|local|web|azure] …`.
+ * The S3 store against the bare SDK, in turn on one server: `node bench/scenario/ufs.bench.ts [minio|latency|local|web|azure|hdfs|swift] …`.
  *
  * `minio`    1 GiB from MinIO through toxiproxy with 20 ms added
  * `latency`  1 GiB, and objects of 4 KiB, from our server that adds 20 ms to each call
  * `local`    1 GiB from and to a local folder, against plain reads and writes of node:fs
  * `web`      1 GiB, and files of 4 KiB, from nginx, against node:http
  * `azure`    the same from Azurite, against its anonymous pages by node:http (it reads 100 MB/s: take few --mib and --objects)
+ * `hdfs`     1 GiB, and files of 4 KiB, to and from HDFS, against node:http
+ * `swift`    the same to and from Swift (it makes 50 small objects a second: take few --mib and --objects)
  *
  * The SDK runs at the best of several range sizes and parallelisms. Options: --mib 1024, --rounds 3, --objects 2000.
  */
 import { mkdir, open as openFile, rename, rm, writeFile } from 'node:fs/promises'
-import { Agent, get as httpGet } from 'node:http'
+import { Agent, get as httpGet, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import { json } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { Metrics, silentLog, systemRuntime } from '../../src/core/index.ts'
 import { sharedKey } from '../../src/ufs/azure/signature.ts'
 import { openStore, type UnderStore } from '../../src/ufs/index.ts'
 import { startAzurite } from '../../test/support/servers/azurite.ts'
+import { startHdfs } from '../../test/support/servers/hdfs.ts'
 import {
   type S3Server,
   startMinio,
@@ -24,6 +29,7 @@ import {
   startToxiproxy,
 } from '../../test/support/servers/index.ts'
 import { scratchFolder } from '../../test/support/servers/process.ts'
+import { startSwift } from '../../test/support/servers/swift.ts'
 import { startNginx } from '../../test/support/servers/web.ts'
 
 const MIB = 2 ** 20
@@ -355,7 +361,160 @@ async function azure(): Promise<void> {
   }
 }
 
+/** Both steps of WebHDFS by node:http; what is written goes out in chunks of a MiB. */
+function bareHdfs(namenode: string) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 })
+  const ask = (method: string, url: string, bytes = 0) =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      const outgoing = httpRequest(url, { agent, method }, resolve)
+      outgoing.on('error', reject)
+      if (bytes === 0) outgoing.end()
+      else Readable.from(chunksOf(bytes)).pipe(outgoing)
+    })
+  const located = async (method: string, path: string, query: string) => {
+    const url = `${namenode}/webhdfs/v1/${path}?user.name=root&noredirect=true&${query}`
+    return ((await json(await ask(method, url))) as { Location: string }).Location
+  }
+  return {
+    async read(path: string, offset: number, length: number): Promise<number> {
+      let seen = 0
+      const from = await located('GET', path, `op=OPEN&offset=${offset}&length=${length}`)
+      for await (const chunk of await ask('GET', from)) seen += (chunk as Uint8Array).length
+      return seen
+    },
+    async write(path: string, bytes: number): Promise<void> {
+      const answer = await ask('PUT', await located('PUT', path, 'op=CREATE&overwrite=true'), bytes)
+      answer.resume()
+      if (answer.statusCode !== 201) throw new Error(`create: ${answer.statusCode}`)
+    },
+  }
+}
+
+function* chunksOf(bytes: number): Generator<Uint8Array> {
+  const chunk = Buffer.alloc(Math.min(MIB, bytes), 7)
+  for (let at = 0; at < bytes; at += chunk.length) yield chunk
+}
+
+async function hdfs(): Promise<void> {
+  const server = await startHdfs()
+  try {
+    const bare = bareHdfs(server.addresses[0]!)
+    const store = await openStore(`${server.uri}/bench`, server.options(), {
+      runtime: systemRuntime,
+      log: silentLog,
+      metrics: new Metrics(),
+    })
+    const put = async (path: string, bytes: number) => {
+      const writer = await store.create(path)
+      for (const chunk of chunksOf(bytes)) await writer.write(chunk)
+      await writer.close()
+    }
+    await compare(`HDFS, write ${values.mib} MiB`, 'GiB', 2 ** 30, [
+      { name: 'node:http', run: () => bare.write('bench/bare', BYTES).then(() => BYTES) },
+      { name: 'store', run: () => put('large', BYTES).then(() => BYTES) },
+    ])
+    const { bestRangeBytes: range, bestRangeParallelism: parallel } = store.capabilities
+    await compare(`HDFS, read ${values.mib} MiB`, 'GiB', 2 ** 30, [
+      { name: 'node:http, one stream', run: () => bare.read('bench/large', 0, BYTES) },
+      { name: 'store, one stream', run: () => ourRange(store, 'large', 0, BYTES) },
+      {
+        name: `node:http, ${parallel} x ${range / MIB} MiB`,
+        run: () => inRanges(range, parallel, (first, bytes) => bare.read('bench/large', first, bytes)),
+      },
+      {
+        name: `store, ${parallel} x ${range / MIB} MiB (declared)`,
+        run: () => inRanges(range, parallel, (first, bytes) => ourRange(store, 'large', first, bytes)),
+      },
+    ])
+    await smallHdfsFiles(store, bare, put)
+    await store.close()
+  } finally {
+    await server.stop()
+  }
+}
+
+async function smallHdfsFiles(
+  store: UnderStore,
+  bare: ReturnType<typeof bareHdfs>,
+  put: (path: string, bytes: number) => Promise<void>,
+): Promise<void> {
+  const all = async (work: (i: number) => Promise<unknown>) => {
+    await lanes(OBJECTS, 16, work)
+    return OBJECTS
+  }
+  await compare('HDFS, 4 KiB files written, 16 in flight', 'file', 1, [
+    { name: 'node:http (2 calls)', run: () => all((i) => bare.write(`bench/bare-small/${i}`, 4096)) },
+    { name: 'store (2 calls, status, rename)', run: () => all((i) => put(`small/${i}`, 4096)) },
+  ])
+  const versions = new Map<number, string>()
+  await all(async (i) => versions.set(i, (await store.status(`small/${i}`)).fingerprint))
+  const known = async (i: number) => {
+    for await (const _ of store.open(`small/${i}`, {
+      offset: 0,
+      length: 4096,
+      fingerprint: versions.get(i)!,
+    }));
+  }
+  await compare('HDFS, 4 KiB files read, 16 in flight', 'file', 1, [
+    { name: 'node:http (2 calls)', run: () => all((i) => bare.read(`bench/small/${i}`, 0, 4096)) },
+    { name: 'store, version known (3 calls)', run: () => all(known) },
+    { name: 'store (4 calls)', run: () => all((i) => ourRange(store, `small/${i}`, 0, 4096)) },
+  ])
+}
+
+async function swift(): Promise<void> {
+  const server = await startSwift()
+  try {
+    const container = `/${server.container}`
+    // Anonymous reads, so that the bare client needs no token.
+    await server.ask('POST', container, { headers: { 'x-container-read': '.r:*' } })
+    const store = await openStore(`swift:/${container}`, server.options(), {
+      runtime: systemRuntime,
+      log: silentLog,
+      metrics: new Metrics(),
+    })
+    const agent = new Agent({ keepAlive: true, maxSockets: 64 })
+    const token = await server.token()
+    const bare = (name: string, bytes: number) =>
+      new Promise<void>((resolve, reject) => {
+        const url = `${server.endpoint}/v1/AUTH_test${container}/${name}`
+        const headers = { 'x-auth-token': token, 'content-length': bytes }
+        const outgoing = httpRequest(url, { agent, method: 'PUT', headers }, (answer) => {
+          answer.resume()
+          if (answer.statusCode === 201) answer.once('end', resolve)
+          else reject(new Error(`PUT ${name}: ${answer.statusCode}`))
+        })
+        outgoing.on('error', reject)
+        Readable.from(chunksOf(bytes)).pipe(outgoing)
+      })
+    const put = async (path: string, bytes: number) => {
+      const writer = await store.create(path)
+      for (const chunk of chunksOf(bytes)) await writer.write(chunk)
+      await writer.close()
+    }
+    await compare(`Swift, write ${values.mib} MiB`, 'GiB', 2 ** 30, [
+      { name: 'node:http, one object', run: () => bare('bare', BYTES).then(() => BYTES) },
+      { name: 'store, segments', run: () => put('large', BYTES).then(() => BYTES) },
+    ])
+    const all = async (work: (i: number) => Promise<unknown>) => {
+      await lanes(OBJECTS, 16, work)
+      return OBJECTS
+    }
+    await compare('Swift, 4 KiB objects written, 16 in flight', 'object', 1, [
+      { name: 'node:http', run: () => all((i) => bare(`bare-small/${i}-${Math.random()}`, 4096)) },
+      { name: 'store, new', run: () => all((i) => put(`new/${i}-${Math.random()}`, 4096)) },
+    ])
+    await all((i) => put(`small/${i}`, 4096))
+    agent.destroy()
+    await plainHttp('Swift', `${server.endpoint}/v1/AUTH_test${container}/`, store)
+  } finally {
+    await server.stop()
+  }
+}
+
 if (wanted.includes('local')) await local()
+if (wanted.includes('hdfs')) await hdfs()
+if (wanted.includes('swift')) await swift()
 if (wanted.includes('web')) await web()
 if (wanted.includes('azure')) await azure()
 if (wanted.includes('latency')) {

@@ -238,6 +238,7 @@ suite('outages', () => {
   let store: UnderStore
   beforeAll(async () => {
     store = await open('outage', hasty)
+    await write(store, 'file', 24)
   })
   afterAll(() => store.close())
   const outage = async (ms = 500) => {

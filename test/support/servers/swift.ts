@@ -19,6 +19,8 @@ export interface SwiftServer extends RunningServer {
   readonly password: string
   /** Options of a mount. */
   options(more?: Readonly<Record<string, string>>): Record<string, string>
+  /** A token that is good now. */
+  token(): Promise<string>
   /** A request of the test itself; `path` is below the account, such as `/container/key`. */
   ask(
     method: string,
@@ -145,14 +147,18 @@ class Running implements SwiftServer {
     path: string,
     more: { headers?: Record<string, string>; body?: string | Uint8Array<ArrayBuffer> } = {},
   ): Promise<Response> {
-    this.#token ??= fetch(`${this.endpoint}/auth/v1.0`, {
-      headers: { 'x-auth-user': 'test:tester', 'x-auth-key': this.#password },
-    }).then((answer) => answer.headers.get('x-auth-token')!)
     return fetch(`${this.endpoint}/v1/AUTH_test${path}`, {
       method,
       ...more,
-      headers: { 'x-auth-token': await this.#token, ...more.headers },
+      headers: { 'x-auth-token': await this.token(), ...more.headers },
     })
+  }
+
+  token(): Promise<string> {
+    this.#token ??= fetch(`${this.endpoint}/auth/v1.0`, {
+      headers: { 'x-auth-user': 'test:tester', 'x-auth-key': this.#password },
+    }).then((answer) => answer.headers.get('x-auth-token')!)
+    return this.#token
   }
 
   async makeContainer(): Promise<void> {
