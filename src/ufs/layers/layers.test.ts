@@ -102,7 +102,10 @@ function factoryOf(change: (store: UnderStore) => Partial<UnderStore>): NonNulla
             'space',
             'setAttributes',
             'close',
-          ].map((name) => [name, (store[name as keyof UnderStore] as () => unknown).bind(store)]),
+          ].map((name) => [
+            name,
+            ((store as UnderStore)[name as keyof UnderStore] as () => unknown).bind(store),
+          ]),
         )
         return { scheme: 'mem', capabilities: store.capabilities, ...bound, ...change(store) } as UnderStore
       },

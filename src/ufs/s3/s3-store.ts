@@ -170,11 +170,19 @@ export class S3Store implements UnderStore {
       .filter(({ name }) => stays?.(childOf(src, name)) !== true)
       .map(({ name, length }) => ({ key: from + name, length }))
     if (page.marker) sources.push({ key: from, length: 0 })
-    const rest = sources.values()
+    let next = 0
     const lane = async () => {
-      for (const source of rest) await this.#copyOne(source, to + source.key.slice(from.length), src, signal)
+      try {
+        while (next < sources.length) {
+          const source = sources[next++]!
+          await this.#copyOne(source, to + source.key.slice(from.length), src, signal)
+        }
+      } catch (error) {
+        // The others end with the copy that they are at: all have stopped before anybody tries again.
+        next = sources.length
+        throw error
+      }
     }
-    // All have stopped before anybody tries again.
     const lanes = await Promise.allSettled(Array.from({ length: MOVES_AT_ONCE }, lane))
     for (const ended of lanes) if (ended.status === 'rejected') throw ended.reason
     const keys = sources.map(({ key }) => key)
