@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals'
 import { Config } from '../../core/config/index.ts'
-import { silentLog, systemRuntime } from '../../core/index.ts'
+import { Metrics, type Runtime, silentLog, systemRuntime } from '../../core/index.ts'
 import { openStore, type UfsOptions } from '../registry.ts'
 import { mountOptions } from '../settings.ts'
 import type { UnderStore } from '../store.ts'
@@ -17,8 +17,8 @@ function module(path: string, source: string): void {
   writeFileSync(join(folder, path), source)
 }
 
-const configured = (modules: string, more: Readonly<Record<string, string>> = {}) =>
-  Config.load({ env: { ALLUXIO_DATA: folder }, overrides: { 'alluxio.underfs.modules': modules, ...more } })
+const configured = (modules: string) =>
+  Config.load({ env: { ALLUXIO_DATA: folder }, overrides: { 'alluxio.underfs.modules': modules } })
 
 /** Plug-ins have threads of their own, which end with their stores. */
 const opened: UnderStore[] = []
@@ -30,10 +30,10 @@ async function open(
   modules: string,
   uri: string,
   options: UfsOptions = {},
-  more: Readonly<Record<string, string>> = {},
+  runtime: Runtime = systemRuntime,
 ): Promise<UnderStore> {
-  const plugIns = StorePlugIns.of(configured(modules, more))
-  const store = await openStore(uri, options, { runtime: systemRuntime, log: silentLog, plugIns })
+  const plugIns = StorePlugIns.of(configured(modules))
+  const store = await openStore(uri, options, { runtime, log: silentLog, plugIns })
   opened.push(store)
   return store
 }
@@ -86,6 +86,77 @@ describe('a module is found', () => {
   })
 })
 
+describe('an installed package', () => {
+  const install = (version: string, says = version) => {
+    const home = 'extensions/@third+kept/node_modules/@third/kept'
+    const manifest = {
+      name: '@third/kept',
+      version,
+      exports: './main.mjs',
+      alluxio: { ufs: { schemes: ['kept'] } },
+    }
+    module(`${home}/package.json`, JSON.stringify(manifest))
+    module(`${home}/main.mjs`, source(`['kept']`).replace('...options }', `...options, says: '${says}' }`))
+  }
+  const says = async (store: UnderStore) => (await store.status('')).metadata?.says
+
+  test('serves its schemes without being named; a newer one serves what is opened from then on', async () => {
+    const plugIns = StorePlugIns.of(configured(''))
+    const opening = async () => {
+      const store = await openStore('kept://host', {}, { runtime: systemRuntime, log: silentLog, plugIns })
+      opened.push(store)
+      return store
+    }
+    await expect(opening()).rejects.toMatchObject({ reason: 'UNKNOWN_SCHEME' })
+    install('1.0.0')
+    expect(plugIns.schemes).toEqual(['kept'])
+    const first = await opening()
+    expect(await says(first)).toBe('1.0.0')
+    install('1.0.1', 'newer, and longer')
+    expect(await says(await opening())).toBe('newer, and longer')
+    expect(await says(first)).toBe('1.0.0')
+  })
+})
+
+test('a secret that a store asks for is in no error of it, and its log and its requests are the daemon’s', async () => {
+  module(
+    'secretive.mjs',
+    source(`['secretive']`).replace(
+      /export default .*/,
+      `export default { schemes: ['secretive'], open: async (uri, options, { secret, log, onApiCall }) => {
+        const password = secret('secretive.password', options['secretive.password']).reveal()
+        return { ...store, status: async () => {
+          onApiCall('Look')
+          log.warn('looked', { at: 1n, why: new Error('curious') })
+          throw new Error('the server says: wrong password ' + password)
+        } }
+      } }`,
+    ),
+  )
+  module('password', 'hunter2hunter2\n')
+  const lines: [string, unknown][] = []
+  const log = {
+    ...silentLog,
+    warn: (message: string, fields: unknown) => lines.push([message, fields]),
+    child: () => log,
+  }
+  const metrics = new Metrics()
+  const store = await openStore(
+    'secretive://host',
+    { 'secretive.password': `file:${join(folder, 'password')}` },
+    {
+      runtime: systemRuntime,
+      log,
+      metrics,
+      plugIns: StorePlugIns.of(configured('secretive=./secretive.mjs')),
+    },
+  )
+  opened.push(store)
+  await expect(store.status('')).rejects.toThrow('wrong password ***')
+  expect(lines).toEqual([['looked', { at: '1', why: expect.objectContaining({ message: 'curious' }) }]])
+  expect(metrics.text()).toMatch(/alluxio_ufs_api_calls_total\{.*api="Look".*\} 1/)
+})
+
 describe('a module that is no good is named by the error', () => {
   test.each([
     ['absent', undefined, 'failed to load'],
@@ -116,20 +187,23 @@ describe('a module that is no good is named by the error', () => {
   })
 
   test.each([
-    ['load', 'await new Promise(() => {})'],
-    ['open hangs://h', `export default { schemes: ['hangs'], open: () => new Promise(() => {}) }`],
-  ])('when it does not %s in time', async (step, text) => {
+    ['load', 'await new Promise(() => {})', 1],
+    ['open hangs://h', `export default { schemes: ['hangs'], open: () => new Promise(() => {}) }`, 2],
+  ])('when it does not %s in time', async (step, text, timer) => {
     module(`bad/${step.length}.mjs`, text)
-    const opening = open(
-      `hangs=./bad/${step.length}.mjs`,
-      'hangs://h',
-      {},
-      { 'alluxio.underfs.timeout': '1s' },
-    )
-    await expect(opening).rejects.toMatchObject({
+    let timers = 0
+    // The limit of loading comes first, then that of opening; neither is waited for.
+    const hasty: Runtime = {
+      ...systemRuntime,
+      after(ms, fn, unref) {
+        if (ms !== 30_000) return systemRuntime.after(ms, fn, unref)
+        return ++timers === timer ? systemRuntime.after(0, fn) : () => {}
+      },
+    }
+    await expect(open(`hangs=./bad/${step.length}.mjs`, 'hangs://h', {}, hasty)).rejects.toMatchObject({
       code: 'TIMEOUT',
       reason: 'UFS_MODULE',
-      message: expect.stringContaining(`did not ${step} within 1 s`),
+      message: expect.stringContaining(`did not ${step} within 30 s`),
     })
   })
 })

@@ -28,6 +28,8 @@ export class ThreadStores {
   readonly #stores = new Map<number, UnderStore>()
   readonly #writers = new Map<number, ThreadWriter>()
   readonly #reads = new Map<number, Read>()
+  /** Requests by store that the daemon has not been told of. */
+  readonly #requests = new Map<number, string[]>()
   /** By the number of the call. */
   readonly #running = new Map<number, AbortController>()
 
@@ -58,11 +60,21 @@ export class ThreadStores {
     this.#running.set(id, controller)
     this.#run(message, controller.signal)
       .then(
-        (value) => this.#post({ kind: 'result', id, value }),
-        (error: unknown) => this.#post({ kind: 'error', id, error: foreignError(error) }),
+        (value): FromThread => ({ kind: 'result', id, value }),
+        (error: unknown): FromThread => ({ kind: 'error', id, error: foreignError(error) }),
       )
+      .then((answer) => {
+        this.#tellRequests()
+        this.#post(answer)
+      })
       .catch((error: unknown) => this.#post({ kind: 'error', id, error: foreignError(error) }))
       .finally(() => this.#running.delete(id))
+  }
+
+  /** Before an answer, so that it is counted when the caller has it. */
+  #tellRequests(): void {
+    for (const [store, names] of this.#requests) this.#post({ kind: 'api', store, names })
+    this.#requests.clear()
   }
 
   async #run(message: Call, signal: AbortSignal): Promise<unknown> {
@@ -98,14 +110,14 @@ export class ThreadStores {
 
   #modules(store: number, options: Readonly<Record<string, string>>): StoreModules {
     const log = threadLog(store, this.#post)
-    const names: string[] = []
     return {
       runtime: systemRuntime,
       log,
       retry: new RetryPolicy(layerSettings(options).retry, { runtime: systemRuntime, log }),
       onApiCall: (api) => {
-        names.push(String(api))
-        if (names.length === 1) setImmediate(() => this.#post({ kind: 'api', store, names: names.splice(0) }))
+        const names = this.#requests.get(store)
+        if (names === undefined) this.#requests.set(store, [String(api)])
+        else names.push(String(api))
       },
       secret: (key, text) => {
         const secret = resolveSecret(key, text)
