@@ -1,5 +1,5 @@
 /**
- * The S3 store against the bare SDK, in turn on one server: `node bench/scenario/ufs.bench.ts [minio|latency|local|web|azure|hdfs|swift] …`.
+ * The S3 store against the bare SDK, in turn on one server: `node bench/scenario/ufs.bench.ts [minio|latency|local|web|azure|hdfs|swift|gluster|rgw] …`.
  *
  * `minio`    1 GiB from MinIO through toxiproxy with 20 ms added
  * `latency`  1 GiB, and objects of 4 KiB, from our server that adds 20 ms to each call
@@ -8,6 +8,8 @@
  * `azure`    the same from Azurite, against its anonymous pages by node:http (it reads 100 MB/s: take few --mib and --objects)
  * `hdfs`     1 GiB, and files of 4 KiB, to and from HDFS, against node:http
  * `swift`    the same to and from Swift (it makes 50 small objects a second: take few --mib and --objects)
+ * `gluster`  the same to and from GlusterFS, against the calls of libgfapi one after the other
+ * `rgw`      1 GiB from Ceph's gateway, objects in memory
  *
  * The SDK runs at the best of several range sizes and parallelisms. Options: --mib 1024, --rounds 3, --objects 2000.
  */
@@ -19,8 +21,11 @@ import { parseArgs } from 'node:util'
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { Metrics, silentLog, systemRuntime } from '../../src/core/index.ts'
 import { sharedKey } from '../../src/ufs/azure/signature.ts'
+import { Volumes } from '../../src/ufs/gluster/volumes.ts'
 import { openStore, type UnderStore } from '../../src/ufs/index.ts'
 import { startAzurite } from '../../test/support/servers/azurite.ts'
+import { startCeph } from '../../test/support/servers/ceph.ts'
+import { startGluster } from '../../test/support/servers/gluster.ts'
 import { startHdfs } from '../../test/support/servers/hdfs.ts'
 import {
   type S3Server,
@@ -512,6 +517,81 @@ async function swift(): Promise<void> {
   }
 }
 
+async function gluster(): Promise<void> {
+  const server = await startGluster()
+  const modules = { runtime: systemRuntime, log: silentLog, metrics: new Metrics() }
+  const store = await openStore(`glusterfs://${server.host}/${server.volume}`, {}, modules)
+  const hosts = [{ host: server.host, port: 24_007 }]
+  const limits = { library: 'libgfapi.so.0', deadlineMs: 30_000, silenceMs: 15_000 }
+  const lease = new Volumes().lease(
+    { hosts, volume: server.volume, ...limits },
+    { ...modules, onApiCall: () => {} },
+  )
+  const { volume } = lease
+  const asking = { path: '' }
+  const chunk = Buffer.alloc(MIB, 7)
+  const plainWrite = async (place: string, bytes: Uint8Array, times: number) => {
+    const file = await volume.create(`${place}.new`, 0o644, asking)
+    for (let i = 0; i < times; i++) await file.write(bytes, i * bytes.length, asking)
+    await file.close(asking)
+    await volume.rename(`${place}.new`, place, asking)
+    return times * bytes.length
+  }
+  const plainRead = async (place: string, buffer: () => Buffer) => {
+    const file = await volume.open(place, asking)
+    let total = 0
+    for (let got = -1; got !== 0; total += got) got = await file.read(buffer(), total, asking)
+    await file.close(asking)
+    return total
+  }
+  const ourWrite = async (path: string, bytes: Uint8Array, times: number) => {
+    const writer = await store.create(path)
+    for (let i = 0; i < times; i++) await writer.write(bytes)
+    await writer.close()
+    return times * bytes.length
+  }
+  const small = chunk.subarray(0, 4096)
+  const each = async (work: (i: number) => Promise<unknown>) => {
+    await lanes(OBJECTS, 8, work)
+    return OBJECTS
+  }
+  await store.mkdir('small')
+  try {
+    await compare('GlusterFS write', 'GiB', 2 ** 30, [
+      { name: 'libgfapi, 1 MiB writes, rename', run: () => plainWrite('/plain', chunk, BYTES / MIB) },
+      { name: 'store', run: () => ourWrite('ours', chunk, BYTES / MIB) },
+    ])
+    await compare('GlusterFS read', 'GiB', 2 ** 30, [
+      {
+        name: 'libgfapi, 1 MiB reads, new buffers',
+        run: () => plainRead('/plain', () => Buffer.allocUnsafeSlow(MIB)),
+      },
+      { name: 'store', run: () => ourRange(store, 'ours', 0, BYTES) },
+    ])
+    await compare('GlusterFS, files of 4 KiB, 8 in flight: write', 'file', 1, [
+      { name: 'libgfapi', run: () => each((i) => plainWrite(`/small/p${i}`, small, 1)) },
+      { name: 'store', run: () => each((i) => ourWrite(`small/o${i}`, small, 1)) },
+    ])
+    await compare('GlusterFS, files of 4 KiB, 8 in flight: read', 'file', 1, [
+      { name: 'libgfapi', run: () => each((i) => plainRead(`/small/p${i}`, () => Buffer.allocUnsafe(4096))) },
+      { name: 'store', run: () => each((i) => ourRange(store, `small/o${i}`, 0, 4096)) },
+    ])
+  } finally {
+    await Promise.all([store.close(), lease.release()])
+    await server.stop()
+  }
+}
+
+if (wanted.includes('gluster')) await gluster()
+if (wanted.includes('rgw')) {
+  const { gateway } = await startCeph()
+  try {
+    await fillMinio(gateway, 'large')
+    await largeObject('RGW', gateway, gateway.endpoint, 'large')
+  } finally {
+    await gateway.stop()
+  }
+}
 if (wanted.includes('local')) await local()
 if (wanted.includes('hdfs')) await hdfs()
 if (wanted.includes('swift')) await swift()
