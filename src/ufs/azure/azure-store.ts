@@ -7,6 +7,8 @@ import type {
   UfsCapabilities,
   UfsCreateOptions,
   UfsListOptions,
+  UfsMoved,
+  UfsMoveOptions,
   UfsPage,
   UfsReadOptions,
   UfsSpace,
@@ -159,6 +161,25 @@ export class AzureStore implements UnderStore {
     await retry.run('DeleteBlob', src, signal, () => this.#deleteIfThere(this.#key(src), src, signal))
   }
 
+  async moveObjects(src: string, dst: string, options: UfsMoveOptions = {}): Promise<UfsMoved> {
+    const { cursor, stays, signal } = options
+    const { retry } = this.#m
+    const [from, to] = [this.#prefix(src), this.#prefix(dst)]
+    checkName('rename', dst)
+    const query = { prefix: from, recursive: true, limit: PAGE, marker: cursor, signal }
+    const page = await retry.run('ListBlobs', src, signal, () => listBlobs(this.#client, src, query))
+    const moving = page.blobs.filter(({ name }) => stays?.(childOf(src, name)) !== true)
+    let objects = 0
+    await lanes(moving, async ({ name, folder }) => {
+      if (await this.#moveOne(from + name, to + name, folder, src, signal)) objects++
+    })
+    // The directory's own marker is not below it: it goes with the last page.
+    if (page.marker === undefined && (await this.#head(src, signal))?.directory === true) {
+      if (await this.#moveOne(this.#key(src), this.#key(dst), true, src, signal)) objects++
+    }
+    return { objects, ...(page.marker === undefined ? {} : { cursor: page.marker }) }
+  }
+
   async space(): Promise<UfsSpace> {
     throw new AlluxioError('UNSUPPORTED', 'Azure does not tell the space of a container')
   }
@@ -277,11 +298,7 @@ export class AzureStore implements UnderStore {
     for (let marker: string | undefined, more = true; more; ) {
       const query = { prefix: this.#prefix(path), recursive: true, limit: PAGE, marker, signal }
       const page = await retry.run('ListBlobs', path, signal, () => listBlobs(this.#client, path, query))
-      let next = 0
-      const lane = async () => {
-        while (next < page.blobs.length) await work(page.blobs[next++]!)
-      }
-      await Promise.all(Array.from({ length: CALLS_AT_ONCE }, lane))
+      await lanes(page.blobs, work)
       marker = page.marker
       more = marker !== undefined
     }
@@ -314,6 +331,29 @@ export class AzureStore implements UnderStore {
     })
   }
 
+  /** False for a directory that has to stay while something stays below it. */
+  async #moveOne(
+    from: string,
+    to: string,
+    folder: boolean,
+    path: string,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const { retry } = this.#m
+    if (folder) await retry.run('PutBlob', path, signal, () => this.#putMarker(to, path, signal))
+    else await this.#copy(from, to, path, signal)
+    return retry.run('DeleteBlob', path, signal, async () => {
+      try {
+        await this.#deleteIfThere(from, path, signal)
+        return true
+      } catch (error) {
+        // With a hierarchical namespace it goes once it is empty: the next pass sees it again.
+        if (!folder || !isAlluxioError(error, 'DIRECTORY_NOT_EMPTY')) throw error
+        return false
+      }
+    })
+  }
+
   /** By the service itself, which answers before it is done when the blobs are far apart. */
   async #copy(from: string, to: string, path: string, signal: AbortSignal | undefined): Promise<void> {
     const { retry, runtime } = this.#m
@@ -337,6 +377,21 @@ export class AzureStore implements UnderStore {
       )
     }
   }
+}
+
+/** Runs `work` for all, some at a time. When one fails, all have stopped before anybody tries again. */
+async function lanes<T>(all: readonly T[], work: (one: T) => Promise<void> | undefined): Promise<void> {
+  const rest = all.values()
+  const lane = async () => {
+    try {
+      for (const one of rest) await work(one)
+    } catch (error) {
+      rest.return?.()
+      throw error
+    }
+  }
+  const ended = await Promise.allSettled(Array.from({ length: CALLS_AT_ONCE }, lane))
+  for (const one of ended) if (one.status === 'rejected') throw one.reason
 }
 
 function isFolder(headers: Readonly<Record<string, string>>): boolean {

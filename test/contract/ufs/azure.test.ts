@@ -361,6 +361,37 @@ suite('Azure', () => {
     await expect(store.status('renamed')).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
+  test('a directory moves page by page, but for what has to stay', async () => {
+    await store.mkdir('pages/empty')
+    for (const name of ['a', 'b/c', 'b/d', 'z']) await write(store, `pages/${name}`, 1)
+    const stays = (path: string) => path === 'pages/b/c'
+    const move = async () => {
+      let objects = 0
+      for (let cursor: string | undefined; ; ) {
+        const moved = await store.moveObjects!('pages', 'there', {
+          stays,
+          ...(cursor === undefined ? {} : { cursor }),
+        })
+        objects += moved.objects
+        cursor = moved.cursor
+        if (cursor === undefined) return objects
+      }
+    }
+    expect(await move()).toBe(5)
+    expect(await move()).toBe(0)
+    const names = async (path: string) =>
+      (await store.list(path, { recursive: true })).entries.map((one) => one.path)
+    expect((await names('pages')).sort()).toEqual(['pages/b', 'pages/b/c'])
+    expect((await names('there')).sort()).toEqual([
+      'there/a',
+      'there/b',
+      'there/b/d',
+      'there/empty',
+      'there/z',
+    ])
+    expect((await store.status('there/empty')).directory).toBe(true)
+  })
+
   test('two writers at once: one wins, the other is told that its blocks are gone', async () => {
     const writers = await Promise.all([store.create('both'), store.create('both')])
     for (const writer of writers) for (let i = 0; i < 40; i++) await writer.write(block(i))
