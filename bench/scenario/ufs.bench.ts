@@ -538,10 +538,10 @@ async function gluster(): Promise<void> {
     return times * bytes.length
   }
   const plainRead = async (place: string, buffer: () => Buffer) => {
-    const file = await volume.open(place, asking)
+    const { file } = await volume.open(place, asking)
     let total = 0
-    for (let got = -1; got !== 0; total += got) got = await file.read(buffer(), total, asking)
-    await file.close(asking)
+    for (let got = -1; got !== 0; total += got) got = await file!.read(buffer(), total, asking)
+    await file!.close(asking)
     return total
   }
   const ourWrite = async (path: string, bytes: Uint8Array, times: number) => {

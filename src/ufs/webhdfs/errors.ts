@@ -7,6 +7,8 @@ import { cancelled, NOT_DONE, RETRIES_EXHAUSTED } from '../layers/retry-policy.t
 export const STANDBY = 'STANDBY'
 /** `reason` when a delegation token is expired, cancelled or unknown. */
 export const TOKEN_REFUSED = 'TOKEN_REFUSED'
+/** The connection failed before the call can have begun. */
+export const NOT_REACHED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
 const MALFORMED = 'MALFORMED_ANSWER'
 
 interface Meaning {
@@ -183,7 +185,10 @@ export function fromConnection(
     {
       reason: tls ? 'TLS' : (code ?? 'BROKEN'),
       operation,
-      ...(tls ? { details: { [RETRIES_EXHAUSTED]: true } } : {}),
+      details: {
+        ...(tls ? { [RETRIES_EXHAUSTED]: true } : {}),
+        ...(NOT_REACHED.has(code ?? '') ? { [NOT_DONE]: true } : {}),
+      },
     },
   )
 }

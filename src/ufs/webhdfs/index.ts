@@ -20,11 +20,14 @@ export const webHdfsFactory: UfsFactory = {
   async open(uri, options, modules) {
     const addresses = await nameNodesOf(uri, options)
     const ca = await certificates(options)
-    const transport = new Transport({
-      connections: setting(options, OPTIONS.UFS_HDFS_CONNECTIONS)!,
-      stallMs: setting(options, OPTIONS.UFS_STALL_TIMEOUT)!,
-      ...(ca === undefined ? {} : { ca }),
-    })
+    const transport = new Transport(
+      {
+        connections: setting(options, OPTIONS.UFS_HDFS_CONNECTIONS)!,
+        stallMs: setting(options, OPTIONS.UFS_STALL_TIMEOUT)!,
+        ...(ca === undefined ? {} : { ca }),
+      },
+      modules,
+    )
     const user = setting(options, OPTIONS.UFS_HDFS_USER) || userInfo().username
     const nodes = new NameNodes({ addresses, user }, { transport, onApiCall: modules.onApiCall })
     authenticate(nodes, options, modules)

@@ -1,12 +1,13 @@
 /**
  * The NameNodes of one file system: sends calls to the active one, finds it again after a failover, and signs calls with the
- * user's name or a delegation token. Data goes to DataNodes: `locate` asks where, `fetch` sends the second request.
+ * user's name or a delegation token. Data goes to DataNodes: `locate` asks where, `read` and `fetch` send the second request.
  */
 import type { IncomingMessage } from 'node:http'
 import { AlluxioError, isAlluxioError } from '../../core/index.ts'
+import type { Body } from '../http-transport/body.ts'
 import type { NameNodeAddress } from './addresses.ts'
 import type { DelegationToken } from './delegation-token.ts'
-import { fromAnswer, fromConnection, malformed, STANDBY, TOKEN_REFUSED } from './errors.ts'
+import { fromAnswer, fromConnection, malformed, NOT_REACHED, STANDBY, TOKEN_REFUSED } from './errors.ts'
 import { type Endpoint, type Transport, textOf } from './transport.ts'
 
 type Value = string | number | boolean | undefined
@@ -48,9 +49,6 @@ export interface NameNodesOptions {
   readonly user: string
 }
 
-/** The connection failed before the call can have begun. */
-const NOT_REACHED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
-
 export class NameNodes {
   readonly transport: Transport
   readonly #options: NameNodesOptions
@@ -90,6 +88,20 @@ export class NameNodes {
     // Whoever asks where goes there.
     this.#onApiCall(`${call.op} data`)
     return location
+  }
+
+  /** Second step of OPEN: the content. @throws AlluxioError */
+  async read(call: HdfsCall, location: Location): Promise<Body> {
+    const { method, signal, silenceMs } = call
+    const at = placeOf(location)
+    try {
+      const { status, body, text } = await this.transport.get({ ...location, method, signal, silenceMs })
+      if (body === undefined || status < 200 || status >= 300)
+        throw fromAnswer(status, text, nameOf(call), at)
+      return body
+    } catch (error) {
+      throw fromConnection(error, nameOf(call), at, signal)
+    }
   }
 
   /** Second step without a body; resolves with the head of a success. @throws AlluxioError */

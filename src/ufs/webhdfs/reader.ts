@@ -3,9 +3,8 @@
  * DataNode opens the file (or given by the caller) and again after: when both agree, that is what is being read. Until then no byte
  * is handed out.
  */
-import type { IncomingMessage } from 'node:http'
 import { AlluxioError, isAlluxioError } from '../../core/index.ts'
-import { Body } from '../http-transport/body.ts'
+import type { Body } from '../http-transport/body.ts'
 import type { ChunkSource } from '../layers/around.ts'
 import { cancelled } from '../layers/retry-policy.ts'
 import type { UfsReadOptions, UfsStatus } from '../store.ts'
@@ -50,13 +49,13 @@ export class HdfsRead implements ChunkSource {
     if (signal?.aborted) throw cancelled(signal, 'open', this.#path)
     if (this.#ended) return END
     if (this.#body === undefined) {
-      const incoming = await this.#open()
-      if (incoming === undefined) {
+      const body = await this.#open()
+      if (body === undefined) {
         this.#ended = true
         return END
       }
       signal?.addEventListener('abort', this.#onAbort, { once: true })
-      this.#body = Body.of(incoming)
+      this.#body = body
     }
     if (this.#missing === 0) {
       this.#finish()
@@ -91,7 +90,7 @@ export class HdfsRead implements ChunkSource {
   }
 
   /** The body of the range, of which `#missing` bytes are to come; undefined for an empty range. */
-  async #open(): Promise<IncomingMessage | undefined> {
+  async #open(): Promise<Body | undefined> {
     const { fingerprint, signal, offset, length } = this.#options
     const known = fingerprint === undefined ? undefined : lengthIn(fingerprint)
     if (known === undefined || Math.min(length, known - offset) <= 0) {
@@ -118,22 +117,22 @@ export class HdfsRead implements ChunkSource {
     }
   }
 
-  async #openAt(fingerprint: string, fileLength: number): Promise<IncomingMessage> {
+  async #openAt(fingerprint: string, fileLength: number): Promise<Body> {
     const { nodes } = this.#modules
     const { offset, signal } = this.#options
     const length = Math.min(this.#options.length, fileLength - offset, LONGEST)
     const call: HdfsCall = { method: 'GET', op: 'OPEN', path: this.#place, query: { offset, length }, signal }
-    const incoming = await nodes.fetch(call, await nodes.locate(call))
+    const body = await nodes.read(call, await nodes.locate(call))
     try {
       const after = await this.#look()
       this.#check(after, fingerprint)
     } catch (error) {
-      incoming.destroy()
+      body.destroy()
       throw error
     }
     this.#options.onFingerprint?.(fingerprint)
     this.#missing = length
-    return incoming
+    return body
   }
 
   #look(): Promise<UfsStatus> {

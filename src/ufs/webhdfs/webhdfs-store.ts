@@ -1,7 +1,7 @@
 /** Files of HDFS below a folder. */
 import { AlluxioError, isAlluxioError } from '../../core/index.ts'
 import { iterable } from '../layers/around.ts'
-import { cancelled } from '../layers/retry-policy.ts'
+import { cancelled, NOT_DONE } from '../layers/retry-policy.ts'
 import { isTemporary, temporaryName } from '../local/writer.ts'
 import type { StoreModules } from '../registry.ts'
 import type {
@@ -144,7 +144,13 @@ export class WebHdfsStore implements UnderStore {
     if (src === '' || `${dst}/`.startsWith(`${src}/`)) {
       throw new AlluxioError('INVALID_ARGUMENT', `rename ${src} ${dst}: cannot be moved below itself`)
     }
-    await rename(this.#nodes, this.#place(src), this.#place(dst), { replace: false, signal })
+    const move = () => rename(this.#nodes, this.#place(src), this.#place(dst), { replace: false, signal })
+    try {
+      await move()
+    } catch (error) {
+      if (!withoutAnswer(error)) throw error
+      await this.#settleRename(src, dst, move, error, signal)
+    }
   }
 
   async space(signal?: AbortSignal): Promise<UfsSpace> {
@@ -201,6 +207,36 @@ export class WebHdfsStore implements UnderStore {
     }
   }
 
+  /** A rename without an answer is repeated when what is to move can be known again at the target, by its inode. */
+  async #settleRename(
+    src: string,
+    dst: string,
+    move: () => Promise<void>,
+    lost: unknown,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { retry } = this.#modules
+    const inode = await retry
+      .run('GETFILESTATUS', src, signal, () => this.#inode(src, signal))
+      .catch(() => undefined)
+    if (inode === undefined) throw lost
+    await retry.run('RENAME', src, signal, async () => {
+      try {
+        await move()
+      } catch (error) {
+        if (!isAlluxioError(error, 'NOT_FOUND')) throw error
+        const there = await this.#inode(dst, signal).catch(() => undefined)
+        if (there !== inode) throw error
+      }
+    })
+  }
+
+  async #inode(path: string, signal: AbortSignal | undefined): Promise<number | undefined> {
+    const place = this.#place(path)
+    const answer = await this.#nodes.call({ method: 'GET', op: 'GETFILESTATUS', path: place, signal })
+    return (answer?.FileStatus as FileStatus | undefined)?.fileId
+  }
+
   async #exists(path: string, signal: AbortSignal | undefined): Promise<boolean> {
     try {
       await this.status(path, signal)
@@ -224,4 +260,13 @@ export class WebHdfsStore implements UnderStore {
     if (answer?.boolean === false) throw new AlluxioError('NOT_FOUND', `delete ${path}: does not exist`)
     throw malformed(`DELETE ${path}`, 'the NameNode', JSON.stringify(answer ?? ''))
   }
+}
+
+/** The call may have been done although it failed. */
+function withoutAnswer(error: unknown): boolean {
+  return (
+    (isAlluxioError(error, 'UNAVAILABLE') || isAlluxioError(error, 'TIMEOUT')) &&
+    !('status' in error.details) &&
+    error.details[NOT_DONE] !== true
+  )
 }

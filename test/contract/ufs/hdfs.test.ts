@@ -361,7 +361,8 @@ suite('HDFS behind a front', () => {
       for await (const chunk of store.open('file', { offset: 0, length: 3 * MIB, fingerprint }))
         hash.update(chunk)
       expect(hash.digest('hex')).toBe(expected(3))
-      expect(cuts).toBe(0)
+      // A body without a length is asked for twice.
+      expect(cuts).toBeLessThanOrEqual(0)
       front.answer = () => false
     },
   )
@@ -400,6 +401,24 @@ suite('HDFS behind a front', () => {
     }
     expect((await write(store, 'once', 1)).length).toBe(MIB)
     expect((await store.status('once')).length).toBe(MIB)
+    // Of a plain rename the answer is lost too, once before it was done and once after.
+    for (const done of [false, true]) {
+      let hurt = false
+      front.answer = (call, response, message) => {
+        if (call.get('op') !== 'RENAME' || hurt) return false
+        hurt = true
+        const doing = done ? fetch(server.addresses[0] + message.url!, { method: 'PUT' }) : Promise.resolve()
+        void doing.then(() => response.destroy())
+        return true
+      }
+      const moving = store.rename('once', 'moved')
+      // Where the source is gone nobody can tell who moved it: the caller looks.
+      if (done) await expect(moving).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+      else await moving
+      expect((await store.status('moved')).length).toBe(MIB)
+      front.answer = () => false
+      await store.rename('moved', 'once')
+    }
     front.answer = (call, response) => {
       if (call.get('op') !== 'RENAME') return false
       response.end('{"boolean":false}')

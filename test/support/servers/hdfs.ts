@@ -3,11 +3,11 @@
  * JournalNode. Three traps are dealt with: the shaded jars need slf4j-reload4j (else a daemon vanishes silently) and, on Java 17,
  * jaxb-api (else every call of WebHDFS answers 500); and closing a small file waits 400 ms unless told otherwise.
  */
-import { spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { cached, ServerMissing } from './binary.ts'
+import { debianPrograms, run } from './debian.ts'
 import { freePort, ServerProcess, scratchFolder } from './process.ts'
 
 const VERSION = '3.4.1'
@@ -52,6 +52,7 @@ export interface HdfsServer {
 
 /** @throws ServerMissing with the reason */
 export async function startHdfs(options: { readonly pair?: boolean } = {}): Promise<HdfsServer> {
+  await debianPrograms(['java', 'mvn'], ['openjdk-17-jre-headless', 'maven'])
   const jars = await hadoopJars()
   const cluster = new HdfsCluster(jars, options.pair === true ? 2 : 1)
   try {
@@ -69,12 +70,13 @@ function hadoopJars(): Promise<string> {
       ([group, artifact, version]) =>
         `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`,
     )
+    const pom = join(scratch, 'pom.xml')
     writeFileSync(
-      join(scratch, 'pom.xml'),
+      pom,
       `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>test</groupId><artifactId>hdfs</artifactId><version>1</version><dependencies>${dependencies.join('')}</dependencies></project>`,
     )
     const lib = join(scratch, 'lib')
-    await command('mvn', ['-q', '-B', 'dependency:copy-dependencies', `-DoutputDirectory=${lib}`], scratch)
+    await run('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${lib}`])
     return lib
   })
 }
@@ -238,7 +240,7 @@ class HdfsCluster implements HdfsServer {
     args: readonly string[] = [],
   ) {
     this.#configure(name, properties)
-    return { binary: 'java', args: this.#arguments(name, main, args) }
+    return { binary: 'java', args: this.#arguments(name, main, args), startMs: READY_MS }
   }
 
   #arguments(name: string, main: string, args: readonly string[]): string[] {
@@ -254,8 +256,8 @@ class HdfsCluster implements HdfsServer {
     ]
   }
 
-  #run(name: string, main: string, args: readonly string[]): Promise<void> {
-    return command('java', this.#arguments(name, main, args), this.#folder.path)
+  async #run(name: string, main: string, args: readonly string[]): Promise<void> {
+    await run('java', this.#arguments(name, main, args))
   }
 
   /** Writes the configuration of one process; what is the same for all stands here. */
@@ -323,28 +325,4 @@ function site(properties: Readonly<Record<string, string>>): string {
     ([name, value]) => `  <property><name>${name}</name><value>${value}</value></property>`,
   )
   return `<?xml version="1.0"?>\n<configuration>\n${lines.join('\n')}\n</configuration>\n`
-}
-
-function command(program: string, args: readonly string[], cwd: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
-    let said = ''
-    const note = (chunk: Buffer) => {
-      said = (said + chunk.toString()).slice(-2000)
-    }
-    child.stdout.on('data', note)
-    child.stderr.on('data', note)
-    child.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        new ServerMissing(
-          error.code === 'ENOENT' ? `${program} is not installed` : `${program}: ${error.message}`,
-        ),
-      ),
-    )
-    child.once('exit', (code) =>
-      code === 0
-        ? resolve()
-        : reject(new ServerMissing(`${program} ${args.join(' ')} failed: ${said.trim()}`)),
-    )
-  })
 }

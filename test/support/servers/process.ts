@@ -11,6 +11,8 @@ export interface ServerCommand {
   readonly binary: string
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Milliseconds that it may take to be ready. @default 30,000 */
+  readonly startMs?: number
 }
 
 export class ServerProcess {
@@ -30,7 +32,7 @@ export class ServerProcess {
   }
 
   async start(): Promise<void> {
-    const { binary, args, env } = this.#command
+    const { binary, args, env, startMs = 30_000 } = this.#command
     const child = spawn(binary, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     const note = (chunk: Buffer) => {
@@ -42,7 +44,7 @@ export class ServerProcess {
     child.once('error', (error) => {
       failure = error.message
     })
-    const end = Date.now() + 30_000
+    const end = Date.now() + startMs
     while (Date.now() < end) {
       if (failure !== undefined || child.exitCode !== null) break
       if (await this.#ready().catch(() => false)) return
