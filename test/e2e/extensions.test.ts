@@ -194,20 +194,21 @@ describe('a plug-in that does wrong on a cluster', () => {
       if (!hung) expect(error).toMatchObject({ code, message: expect.stringContaining(says) })
       expect(error?.message).toContain('plug-in "alluxio-ufs-unruly"')
       await fs.delete(name)
-      await again(() => writeWhole(fs, `/unruly/after-${wrong}`, patternBytes(4, 1000), 'CACHE_THROUGH'))
+      await writeInTheEnd(`/unruly/after-${wrong}`)
       for (const pid of pids) expect(process.kill(pid, 0)).toBe(true)
     },
   )
 
-  async function again(work: () => Promise<unknown>): Promise<void> {
+  /** A deadline may be over before the thread is found full and ended: then the next write meets its end. */
+  async function writeInTheEnd(path: string): Promise<void> {
     const end = Date.now() + 20_000
     for (;;) {
       try {
-        await work()
+        await writeWhole(fs, path, patternBytes(4, 1000), 'CACHE_THROUGH')
         return
       } catch (error) {
         if (Date.now() > end) throw error
-        await fs.delete('/unruly/after').catch(() => {})
+        await fs.delete(path).catch(() => {})
       }
     }
   }
