@@ -54,7 +54,7 @@ export async function startNginx(folder: string, passwords?: string): Promise<We
   writeFileSync(join(own.path, 'passwords'), passwords ?? '')
   writeFileSync(
     join(own.path, 'nginx.conf'),
-    `daemon off; pid ${own.path}/pid; error_log ${own.path}/error.log; worker_processes 1; user root;
+    `daemon off; master_process off; pid ${own.path}/pid; error_log ${own.path}/error.log; worker_processes 1; user root;
     events { worker_connections 256; }
     http {
       access_log ${own.path}/access.log; default_type application/octet-stream;
