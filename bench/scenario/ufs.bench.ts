@@ -19,9 +19,9 @@ import { Readable } from 'node:stream'
 import { json } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import koffi from 'koffi'
 import { Metrics, silentLog, systemRuntime } from '../../src/core/index.ts'
 import { sharedKey } from '../../src/ufs/azure/signature.ts'
-import { Volumes } from '../../src/ufs/gluster/volumes.ts'
 import { openStore, type UnderStore } from '../../src/ufs/index.ts'
 import { startAzurite } from '../../test/support/servers/azurite.ts'
 import { startCeph } from '../../test/support/servers/ceph.ts'
@@ -473,11 +473,14 @@ async function swift(): Promise<void> {
     const container = `/${server.container}`
     // Anonymous reads, so that the bare client needs no token.
     await server.ask('POST', container, { headers: { 'x-container-read': '.r:*' } })
-    const store = await openStore(`swift:/${container}`, server.options(), {
-      runtime: systemRuntime,
-      log: silentLog,
-      metrics: new Metrics(),
-    })
+    const opened = (options = {}) =>
+      openStore(`swift:/${container}`, server.options(options), {
+        runtime: systemRuntime,
+        log: silentLog,
+        metrics: new Metrics(),
+      })
+    const store = await opened()
+    const unchecked = await opened({ 'alluxio.underfs.swift.checksum': 'NONE' })
     const agent = new Agent({ keepAlive: true, maxSockets: 64 })
     const token = await server.token()
     const bare = (name: string, bytes: number) =>
@@ -492,14 +495,15 @@ async function swift(): Promise<void> {
         outgoing.on('error', reject)
         Readable.from(chunksOf(bytes)).pipe(outgoing)
       })
-    const put = async (path: string, bytes: number) => {
+    const put = async (store: UnderStore, path: string, bytes: number) => {
       const writer = await store.create(path)
       for (const chunk of chunksOf(bytes)) await writer.write(chunk)
       await writer.close()
     }
     await compare(`Swift, write ${values.mib} MiB`, 'GiB', 2 ** 30, [
       { name: 'node:http, one object', run: () => bare('bare', BYTES).then(() => BYTES) },
-      { name: 'store, segments', run: () => put('large', BYTES).then(() => BYTES) },
+      { name: 'store, segments', run: () => put(store, 'large', BYTES).then(() => BYTES) },
+      { name: 'store, segments, no MD5', run: () => put(unchecked, 'large', BYTES).then(() => BYTES) },
     ])
     const all = async (work: (i: number) => Promise<unknown>) => {
       await lanes(OBJECTS, 16, work)
@@ -507,9 +511,10 @@ async function swift(): Promise<void> {
     }
     await compare('Swift, 4 KiB objects written, 16 in flight', 'object', 1, [
       { name: 'node:http', run: () => all((i) => bare(`bare-small/${i}-${Math.random()}`, 4096)) },
-      { name: 'store, new', run: () => all((i) => put(`new/${i}-${Math.random()}`, 4096)) },
+      { name: 'store, new', run: () => all((i) => put(store, `new/${i}-${Math.random()}`, 4096)) },
     ])
-    await all((i) => put(`small/${i}`, 4096))
+    await all((i) => put(store, `small/${i}`, 4096))
+    await server.ask('POST', `${container}_segments`, { headers: { 'x-container-read': '.r:*' } })
     agent.destroy()
     await plainHttp('Swift', `${server.endpoint}/v1/AUTH_test${container}/`, store)
   } finally {
@@ -517,31 +522,62 @@ async function swift(): Promise<void> {
   }
 }
 
+/** libgfapi and nothing else. */
+async function bareGluster(host: string, volume: string) {
+  const library = koffi.load('libgfapi.so.0')
+  const functions = {
+    init: library.func('int glfs_init(void *)'),
+    fini: library.func('int glfs_fini(void *)'),
+    open: library.func('void *glfs_open(void *, const char *, int)'),
+    creat: library.func('void *glfs_creat(void *, const char *, int, uint)'),
+    pread: library.func('int64_t glfs_pread(void *, void *, size_t, int64_t, int, void *)'),
+    pwrite: library.func('int64_t glfs_pwrite(void *, const void *, size_t, int64_t, int, void *, void *)'),
+    close: library.func('int glfs_close(void *)'),
+    rename: library.func('int glfs_rename(void *, const char *, const char *)'),
+  }
+  const call = (name: keyof typeof functions, ...args: unknown[]): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      functions[name].async(...args, (error: Error | null, result: unknown) =>
+        error === null && Number(result) !== -1 && result !== null
+          ? resolve(result)
+          : reject(error ?? new Error(`${name} failed`)),
+      )
+    })
+  const client = library.func('void *glfs_new(const char *)')(volume)
+  library.func('int glfs_set_volfile_server(void *, const char *, const char *, int)')(
+    client,
+    'tcp',
+    host,
+    24_007,
+  )
+  library.func('int glfs_set_logging(void *, const char *, int)')(client, '/dev/null', 4)
+  await call('init', client)
+  return { client, call }
+}
+
 async function gluster(): Promise<void> {
   const server = await startGluster()
   const modules = { runtime: systemRuntime, log: silentLog, metrics: new Metrics() }
   const store = await openStore(`glusterfs://${server.host}/${server.volume}`, {}, modules)
-  const hosts = [{ host: server.host, port: 24_007 }]
-  const limits = { library: 'libgfapi.so.0', deadlineMs: 30_000, silenceMs: 15_000 }
-  const lease = new Volumes().lease(
-    { hosts, volume: server.volume, ...limits },
-    { ...modules, onApiCall: () => {} },
-  )
-  const { volume } = lease
-  const asking = { path: '' }
+  const bare = await bareGluster(server.host, server.volume)
   const chunk = Buffer.alloc(MIB, 7)
   const plainWrite = async (place: string, bytes: Uint8Array, times: number) => {
-    const file = await volume.create(`${place}.new`, 0o644, asking)
-    for (let i = 0; i < times; i++) await file.write(bytes, i * bytes.length, asking)
-    await file.close(asking)
-    await volume.rename(`${place}.new`, place, asking)
+    const file = await bare.call('creat', bare.client, `${place}.new`, 1, 0o644)
+    for (let i = 0; i < times; i++) {
+      await bare.call('pwrite', file, bytes, bytes.length, i * bytes.length, 0, null, null)
+    }
+    await bare.call('close', file)
+    await bare.call('rename', bare.client, `${place}.new`, place)
     return times * bytes.length
   }
-  const plainRead = async (place: string, buffer: () => Buffer) => {
-    const { file } = await volume.open(place, asking)
+  const plainRead = async (place: string, length: number) => {
+    const file = await bare.call('open', bare.client, place, 0)
     let total = 0
-    for (let got = -1; got !== 0; total += got) got = await file!.read(buffer(), total, asking)
-    await file!.close(asking)
+    while (total < length) {
+      const buffer = Buffer.allocUnsafeSlow(Math.min(MIB, length - total))
+      total += Number(await bare.call('pread', file, buffer, buffer.length, total, 0, null))
+    }
+    await bare.call('close', file)
     return total
   }
   const ourWrite = async (path: string, bytes: Uint8Array, times: number) => {
@@ -564,7 +600,7 @@ async function gluster(): Promise<void> {
     await compare('GlusterFS read', 'GiB', 2 ** 30, [
       {
         name: 'libgfapi, 1 MiB reads, new buffers',
-        run: () => plainRead('/plain', () => Buffer.allocUnsafeSlow(MIB)),
+        run: () => plainRead('/plain', BYTES),
       },
       { name: 'store', run: () => ourRange(store, 'ours', 0, BYTES) },
     ])
@@ -573,11 +609,11 @@ async function gluster(): Promise<void> {
       { name: 'store', run: () => each((i) => ourWrite(`small/o${i}`, small, 1)) },
     ])
     await compare('GlusterFS, files of 4 KiB, 8 in flight: read', 'file', 1, [
-      { name: 'libgfapi', run: () => each((i) => plainRead(`/small/p${i}`, () => Buffer.allocUnsafe(4096))) },
+      { name: 'libgfapi', run: () => each((i) => plainRead(`/small/p${i}`, 4096)) },
       { name: 'store', run: () => each((i) => ourRange(store, `small/o${i}`, 0, 4096)) },
     ])
   } finally {
-    await Promise.all([store.close(), lease.release()])
+    await Promise.all([store.close(), bare.call('fini', bare.client)])
     await server.stop()
   }
 }
