@@ -18,9 +18,10 @@ import type {
 import { nameOf, parentOf } from '../uri.ts'
 import type { Stat } from './layout.ts'
 import { listPage } from './listing.ts'
+import type { Asking, OpenFile } from './open-files.ts'
 import { below, Places } from './places.ts'
 import { GlusterRead } from './reader.ts'
-import type { Asking, OpenFile, Volume } from './volume.ts'
+import type { Volume } from './volume.ts'
 import { GlusterWriter } from './writer.ts'
 
 export interface GlusterStoreOptions {
@@ -202,13 +203,16 @@ export class GlusterStore implements UnderStore {
     await this.#m.release()
   }
 
-  async #open(asking: Asking): Promise<OpenFile> {
+  async #open(asking: Asking): Promise<{ readonly stat: Stat; readonly file: OpenFile }> {
     const place = await this.#places.entry(asking.path, asking)
-    const { kind } = await this.#volume.lstat(place, asking)
-    // Opening a directory or a named pipe would succeed, or wait, in ways of its own.
-    if (kind === 'directory') throw new AlluxioError('IS_A_DIRECTORY', `${asking.path} is a directory`)
-    if (kind === 'other') throw new AlluxioError('UNSUPPORTED', `${asking.path} is no regular file`)
-    return this.#volume.open(kind === 'link' ? await this.#places.target(place, asking) : place, asking)
+    let opened = await this.#volume.open(place, asking)
+    if (opened.stat.kind === 'link') {
+      opened = await this.#volume.open(await this.#places.target(place, asking), asking)
+    }
+    const { stat, file } = opened
+    if (file !== undefined) return { stat, file }
+    if (stat.kind === 'directory') throw new AlluxioError('IS_A_DIRECTORY', `${asking.path} is a directory`)
+    throw new AlluxioError('UNSUPPORTED', `${asking.path} is no regular file`)
   }
 
   async #look(place: string, stat: Stat, asking: Asking): Promise<UfsStatus | undefined> {

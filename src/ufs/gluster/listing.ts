@@ -8,8 +8,9 @@ import { isTemporary } from '../local/writer.ts'
 import type { UfsListOptions, UfsPage, UfsStatus } from '../store.ts'
 import { childOf } from '../uri.ts'
 import type { Stat } from './layout.ts'
+import type { Asking, ListedEntry, OpenDirectory } from './open-files.ts'
 import { below } from './places.ts'
-import type { Asking, ListedEntry, OpenDirectory, Volume } from './volume.ts'
+import type { Volume } from './volume.ts'
 
 export interface ListingModules {
   readonly volume: Volume

@@ -5,7 +5,8 @@
  */
 import { AlluxioError, type Runtime } from '../../core/index.ts'
 import { checkStorePath, nameOf, parentOf } from '../uri.ts'
-import type { Asking, Volume } from './volume.ts'
+import type { Asking } from './open-files.ts'
+import type { Volume } from './volume.ts'
 
 /** As in the kernel. */
 const MOST_HOPS = 40

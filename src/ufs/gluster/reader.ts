@@ -4,7 +4,8 @@ import type { ChunkSource } from '../layers/around.ts'
 import { cancelled } from '../layers/retry-policy.ts'
 import { fingerprintOf } from '../local/reader.ts'
 import type { UfsReadOptions } from '../store.ts'
-import type { Asking, OpenFile } from './volume.ts'
+import type { Stat } from './layout.ts'
+import type { Asking, OpenFile } from './open-files.ts'
 
 const READ_BYTES = 2 ** 20
 const IN_FLIGHT = 2
@@ -12,14 +13,18 @@ const IN_FLIGHT = 2
 export class GlusterRead implements ChunkSource {
   readonly #options: UfsReadOptions
   readonly #asking: Asking
-  readonly #start: () => Promise<OpenFile>
+  readonly #start: () => Promise<{ readonly stat: Stat; readonly file: OpenFile }>
   readonly #queue: Promise<Uint8Array>[] = []
   #file: OpenFile | undefined
   #position: number
   #end = 0
   #ended = false
 
-  constructor(options: UfsReadOptions, asking: Asking, start: () => Promise<OpenFile>) {
+  constructor(
+    options: UfsReadOptions,
+    asking: Asking,
+    start: () => Promise<{ readonly stat: Stat; readonly file: OpenFile }>,
+  ) {
     this.#options = options
     this.#asking = asking
     this.#start = start
@@ -54,11 +59,8 @@ export class GlusterRead implements ChunkSource {
   }
 
   async #begin(): Promise<void> {
-    this.#file = await this.#start()
-    const stat = await this.#file.stat(this.#asking)
-    if (stat.kind === 'directory')
-      throw new AlluxioError('IS_A_DIRECTORY', `${this.#asking.path} is a directory`)
-    if (stat.kind !== 'file') throw new AlluxioError('UNSUPPORTED', `${this.#asking.path} is no regular file`)
+    const { stat, file } = await this.#start()
+    this.#file = file
     const fingerprint = fingerprintOf(stat)
     if (this.#options.fingerprint !== undefined && this.#options.fingerprint !== fingerprint) {
       throw this.#changed(fingerprint)

@@ -3,17 +3,9 @@
  * volume. Its calls are the system calls of a file system, by paths from the root of the volume.
  */
 import { AlluxioError, type Log, type Runtime } from '../../core/index.ts'
-import {
-  DIRENT_BYTES,
-  type DirectoryEntry,
-  direntOf,
-  STAT_BYTES,
-  STATVFS_BYTES,
-  type Stat,
-  spaceOf,
-  statOf,
-} from './layout.ts'
+import { STAT_BYTES, STATVFS_BYTES, type Stat, spaceOf, statOf } from './layout.ts'
 import { type Argument, type FunctionName, Library, type Pointer } from './library.ts'
+import { type Asking, type Caller, OpenDirectory, OpenFile, ownerId } from './open-files.ts'
 import { Lanes, type Threads } from './threads.ts'
 
 export interface VolumeOptions {
@@ -35,22 +27,15 @@ export interface VolumeModules {
   readonly onApiCall: (api: string) => void
 }
 
-/** Extensions of a call: who asks, on which path for messages. */
-export interface Asking {
-  readonly path: string
-  readonly signal?: AbortSignal | undefined
-}
-
 const CLOSING: ReadonlySet<FunctionName> = new Set(['glfs_close', 'glfs_closedir', 'glfs_fini'])
 const LOG_ERRORS = 4
 const MOST_LEFTOVERS = 1000
 const PATH_BYTES = 4097
 /** Of <fcntl.h>, the same on every processor that has a table in layout.ts. */
 const O_RDONLY = 0
+const NO_FOLLOW = 0
 const O_WRONLY = 1
 const O_EXCL = 0o200
-/** (uid_t) -1: leaves an owner as it is. */
-const SAME = 0xffff_ffff
 
 export class Volume {
   readonly #options: VolumeOptions
@@ -58,6 +43,7 @@ export class Volume {
   readonly #lanes: Lanes
   #library: Library | undefined
   #client: Promise<bigint> | undefined
+  #connectedTo: Pointer = null
   #closed = false
   /** Temporary files of which nothing is known but that they may be there. */
   readonly #leftovers = new Map<string, Asking>()
@@ -68,9 +54,48 @@ export class Volume {
     this.#lanes = new Lanes(`the volume ${options.volume} of ${addresses(options)}`, modules.threads)
   }
 
-  async open(place: string, asking: Asking): Promise<OpenFile> {
-    const fd = await this.#opened('glfs_open', [place, O_RDONLY], asking)
-    return new OpenFile(fd, this.#caller)
+  /** A file to read with its status, which is that of the very file opened; of what is no file only the status. */
+  async open(place: string, asking: Asking): Promise<{ readonly stat: Stat; readonly file?: OpenFile }> {
+    const bytes = Buffer.alloc(STAT_BYTES)
+    const close = (given: unknown) => void this.#library!.now('glfs_h_close', given as bigint)
+    const object = (await this.#of(
+      'glfs_h_lookupat',
+      [null, place, bytes, NO_FOLLOW],
+      asking,
+      close,
+    )) as bigint
+    const stat = statOf(bytes)
+    if (stat?.kind !== 'file') {
+      close(object)
+      if (stat === undefined) throw new AlluxioError('UNAVAILABLE', `open ${asking.path}: it has no type`)
+      return { stat }
+    }
+    return { stat, file: new OpenFile(await this.#openObject(object, asking, close), this.#caller) }
+  }
+
+  /** Closes the object when the library has done with it, however long that takes. */
+  async #openObject(object: bigint, asking: Asking, close: (object: bigint) => void): Promise<bigint> {
+    let began = false
+    const what = `glfs_h_open ${asking.path}`
+    const { deadlineMs } = this.#options
+    const onLate = (fd: unknown) => void this.#call('glfs_close', [fd as bigint], asking).catch(() => {})
+    this.#m.onApiCall('glfs_h_open')
+    try {
+      const fd = await this.#lanes.run<unknown>(
+        { what, signal: asking.signal, deadlineMs, onLate },
+        (done) => {
+          began = true
+          const args = [this.#connectedTo, object, O_RDONLY]
+          this.#library!.start('glfs_h_open', args, (error, result) => {
+            close(object)
+            done(error, result)
+          })
+        },
+      )
+      return fd as bigint
+    } finally {
+      if (!began) close(object)
+    }
   }
 
   /** A new file to write. @throws EEXIST */
@@ -140,7 +165,7 @@ export class Volume {
 
   /** -1 leaves an id as it is. */
   async chown(place: string, uid: number, gid: number, asking: Asking): Promise<void> {
-    await this.#of('glfs_chown', [place, id(uid), id(gid)], asking)
+    await this.#of('glfs_chown', [place, ownerId(uid), ownerId(gid)], asking)
   }
 
   /** Unlinks what a broken-off write left; if the volume is gone just now, when it is written to again. */
@@ -257,6 +282,7 @@ export class Volume {
     const finish = () => void this.#call('glfs_fini', [client], { path }).catch(() => {})
     try {
       await this.#call('glfs_init', [client], { path }, finish)
+      this.#connectedTo = client
       return client
     } catch (error) {
       if ((error as NodeJS.ErrnoException).errno !== undefined) finish()
@@ -293,99 +319,6 @@ export class Volume {
   }
 }
 
-interface Caller {
-  call(name: FunctionName, args: readonly Argument[], asking: Asking): Promise<unknown>
-  now(name: FunctionName, ...args: Argument[]): unknown
-}
-
 function addresses({ hosts }: VolumeOptions): string {
   return hosts.map(({ host, port }) => `${host}:${port}`).join(', ')
-}
-
-function id(given: number): number {
-  return given === -1 ? SAME : given
-}
-
-export class OpenFile {
-  readonly #fd: bigint
-  readonly #caller: Caller
-
-  constructor(fd: bigint, caller: Caller) {
-    this.#fd = fd
-    this.#caller = caller
-  }
-
-  /** Bytes read into `target`; 0 at the end. */
-  async read(target: Uint8Array, offset: number, asking: Asking): Promise<number> {
-    return Number(
-      await this.#caller.call('glfs_pread', [this.#fd, target, target.length, offset, 0, null], asking),
-    )
-  }
-
-  /** Bytes taken. */
-  async write(bytes: Uint8Array, offset: number, asking: Asking): Promise<number> {
-    const args = [this.#fd, bytes, bytes.length, offset, 0, null, null]
-    return Number(await this.#caller.call('glfs_pwrite', args, asking))
-  }
-
-  async stat(asking: Asking): Promise<Stat> {
-    const bytes = Buffer.alloc(STAT_BYTES)
-    await this.#caller.call('glfs_fstat', [this.#fd, bytes], asking)
-    const stat = statOf(bytes)
-    if (stat === undefined) throw new AlluxioError('UNAVAILABLE', `glfs_fstat ${asking.path}: it has no type`)
-    return stat
-  }
-
-  async chmod(mode: number, asking: Asking): Promise<void> {
-    await this.#caller.call('glfs_fchmod', [this.#fd, mode], asking)
-  }
-
-  async chown(uid: number, gid: number, asking: Asking): Promise<void> {
-    await this.#caller.call('glfs_fchown', [this.#fd, id(uid), id(gid)], asking)
-  }
-
-  async sync(asking: Asking): Promise<void> {
-    await this.#caller.call('glfs_fdatasync', [this.#fd, null, null], asking)
-  }
-
-  /** Once. Bytes that the library still held are with the bricks when it resolves. */
-  async close(asking: Asking): Promise<void> {
-    await this.#caller.call('glfs_close', [this.#fd], asking)
-  }
-}
-
-export interface ListedEntry extends DirectoryEntry {
-  /** Undefined where the bricks did not tell: ask for it. */
-  readonly stat: Stat | undefined
-}
-
-export class OpenDirectory {
-  readonly #fd: bigint
-  readonly #caller: Caller
-  readonly #stat = Buffer.alloc(STAT_BYTES)
-  readonly #entry = Buffer.alloc(DIRENT_BYTES)
-  readonly #result = Buffer.alloc(8)
-
-  constructor(fd: bigint, caller: Caller) {
-    this.#fd = fd
-    this.#caller = caller
-  }
-
-  /** `next` of the entry behind which the listing goes on; 0 is the beginning. */
-  seek(offset: bigint): void {
-    this.#caller.now('glfs_seekdir', this.#fd, offset)
-  }
-
-  /** Undefined at the end. The library fetches many at once: most calls ask no brick. */
-  async next(asking: Asking): Promise<ListedEntry | undefined> {
-    this.#stat.fill(0)
-    const args = [this.#fd, this.#stat, this.#entry, this.#result]
-    await this.#caller.call('glfs_readdirplus_r', args, asking)
-    if (this.#result.readBigUInt64LE(0) === 0n) return undefined
-    return { ...direntOf(this.#entry), stat: statOf(this.#stat) }
-  }
-
-  async close(asking: Asking): Promise<void> {
-    await this.#caller.call('glfs_closedir', [this.#fd], asking)
-  }
 }

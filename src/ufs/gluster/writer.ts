@@ -6,7 +6,8 @@ import { AlluxioError, isAlluxioError } from '../../core/index.ts'
 import { cancelled } from '../layers/retry-policy.ts'
 import type { UfsCreateOptions, UfsStatus, UfsWriter } from '../store.ts'
 import type { Stat } from './layout.ts'
-import type { Asking, OpenFile, Volume } from './volume.ts'
+import type { Asking, OpenFile } from './open-files.ts'
+import type { Volume } from './volume.ts'
 
 /** Longest write of one call. */
 const WRITE_BYTES = 2 ** 20
