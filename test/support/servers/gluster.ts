@@ -2,7 +2,7 @@
  * GlusterFS of Debian: glusterd and one brick in a network namespace of their own, since glusterd refuses loopback addresses, with
  * its state in a folder of the test instead of the system's. This process reaches them over a pair of virtual devices.
  */
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ServerMissing } from './binary.ts'
@@ -111,7 +111,7 @@ export async function startGluster(): Promise<GlusterServer> {
     brick,
     command,
     async mount() {
-      const folder = scratchFolder('gluster-mount').path
+      const folder = mkdtempSync(join(data.path, 'mount-'))
       await run('glusterfs', [
         `--volfile-server=${network.host}`,
         `--volfile-id=${VOLUME}`,
