@@ -80,6 +80,8 @@ export async function startGluster(): Promise<GlusterServer> {
   const online = async () => {
     for (let i = 0; i < 300; i++) {
       if (/Online\s*:\s*Y/.test(await command('volume', 'status', VOLUME, 'detail').catch(() => ''))) return
+      // A glusterd that came back while the old brick was still dying does not start it again by itself.
+      if (i % 50 === 49) await command('volume', 'start', VOLUME, 'force').catch(() => '')
       await delay(100)
     }
     throw new ServerMissing('the brick of GlusterFS did not start')
