@@ -91,11 +91,11 @@ suite(`a pair of NameNodes${reason === undefined ? '' : ` (skipped: ${reason})`}
 
   test('the active one is killed, and the other takes over in the middle of calls', async () => {
     await server.nameNodes[1]!.kill()
-    const status = store.status('renamed')
+    const status = store.status('long')
     const moving = store.rename('renamed', 'moved')
     const written = put('after', 2)
     await server.failOver(0)
-    expect((await status).length).toBe(2 * MIB)
+    expect((await status).length).toBe(40 * MIB)
     await moving
     expect((await written).length).toBe(2 * MIB)
     await verify('moved', 2)
