@@ -603,6 +603,8 @@ export class Namespace {
         const known = this.#commands.find(commandId)
         if (known !== undefined) {
           const repeated = again(known.outcome)
+          // The intent of a repeat has nothing left to do.
+          if (settles !== undefined) return this.intents.settle(settles).then(() => repeated)
           return this.#store.durable(Math.max(known.batch, this.#store.readBatch)).then(() => repeated)
         }
       }
