@@ -2,6 +2,7 @@
 import { AlluxioError, isAlluxioError, type Log, type Runtime, sleep } from '../../core/index.ts'
 import { type GetOptions, type ObjectBytes, ObjectRead, unquoted } from '../http-transport/object-read.ts'
 import { iterable } from '../layers/around.ts'
+import { type PartWrite, PartWriter } from '../part-writer.ts'
 import type { StoreModules } from '../registry.ts'
 import type {
   UfsCapabilities,
@@ -20,7 +21,7 @@ import { checkStorePath, childOf, parentOf } from '../uri.ts'
 import type { AzureClient } from './client.ts'
 import { FOLDER, type ListedBlob, listBlobs, listPage } from './listing.ts'
 import { metadataOf } from './metadata.ts'
-import { AzureWriter, WRITE_ID } from './writer.ts'
+import { AzureUpload, WRITE_ID } from './upload.ts'
 
 export interface AzureStoreOptions {
   /** Name prefix of the mount's root, without leading and trailing slash. */
@@ -76,10 +77,10 @@ export class AzureStore implements UnderStore {
     if (path === '') throw new AlluxioError('IS_A_DIRECTORY', 'the root of a store is a directory')
     checkName('create', path)
     const { leastBlockBytes, uploads } = this.#options
-    return new AzureWriter(
-      { ...options, path, key: this.#key(path), leastBlockBytes, uploads },
-      { client: this.#client, retry: this.#m.retry, runtime: this.#m.runtime },
-    )
+    const { retry, runtime } = this.#m
+    const upload = { ...options, path, key: this.#key(path), leastBlockBytes }
+    const target = (write: PartWrite) => new AzureUpload(upload, { client: this.#client, retry, write })
+    return new PartWriter({ ...options, path, uploads }, { runtime, target })
   }
 
   async status(path: string, signal?: AbortSignal): Promise<UfsStatus> {

@@ -4,7 +4,7 @@ import { silentLog, systemRuntime } from '../../core/index.ts'
 import { openStore } from '../index.ts'
 import { metadataHeaders, metadataOf } from './metadata.ts'
 import { sharedKey, stringToSign } from './signature.ts'
-import { blockBytes } from './writer.ts'
+import { blockBytes } from './upload.ts'
 
 const MIB = 2 ** 20
 

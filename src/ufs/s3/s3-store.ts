@@ -2,6 +2,7 @@
 import { AlluxioError, isAlluxioError, type Log } from '../../core/index.ts'
 import { type GetOptions, ObjectRead, unquoted } from '../http-transport/object-read.ts'
 import { iterable } from '../layers/around.ts'
+import { type PartWrite, PartWriter } from '../part-writer.ts'
 import type { StoreModules } from '../registry.ts'
 import type {
   UfsCapabilities,
@@ -22,7 +23,7 @@ import { Copier, type CopySource } from './copy.ts'
 import { type KeyQuery, listKeys, listPage } from './listing.ts'
 import { getObject, headObject } from './object-reads.ts'
 import { LARGEST_COPY_BYTES } from './parts.ts'
-import { S3Writer, WRITE_ID } from './writer.ts'
+import { S3Upload, WRITE_ID } from './upload.ts'
 
 export interface S3StoreOptions {
   /** Key prefix of the mount's root, without leading and trailing slash. */
@@ -80,10 +81,10 @@ export class S3Store implements UnderStore {
   async create(path: string, options: UfsCreateOptions = {}): Promise<UfsWriter> {
     if (path === '') throw new AlluxioError('IS_A_DIRECTORY', 'the root of a store is a directory')
     const { leastPartBytes, uploads } = this.#options
-    return new S3Writer(
-      { ...options, path, key: this.#key(path), leastPartBytes, uploads },
-      { connection: this.#connection, retry: this.#modules.retry, runtime: this.#modules.runtime },
-    )
+    const { retry, runtime } = this.#modules
+    const upload = { ...options, path, key: this.#key(path), leastPartBytes }
+    const target = (write: PartWrite) => new S3Upload(upload, { connection: this.#connection, retry, write })
+    return new PartWriter({ ...options, path, uploads }, { runtime, target })
   }
 
   async status(path: string, signal?: AbortSignal): Promise<UfsStatus> {

@@ -2,6 +2,7 @@
 import { AlluxioError, isAlluxioError, type Log } from '../../core/index.ts'
 import { type GetOptions, type ObjectBytes, ObjectRead } from '../http-transport/object-read.ts'
 import { iterable } from '../layers/around.ts'
+import { type PartWrite, PartWriter } from '../part-writer.ts'
 import type { StoreModules } from '../registry.ts'
 import type {
   UfsCapabilities,
@@ -20,7 +21,7 @@ import { LargeObjects } from './large-objects.ts'
 import { type KeyQuery, listKeys, listPage } from './listing.ts'
 import { headOf, type ObjectHead } from './metadata.ts'
 import { Mover } from './mover.ts'
-import { SwiftWriter } from './writer.ts'
+import { SwiftUpload } from './upload.ts'
 
 export interface SwiftStoreOptions {
   /** Key prefix of the mount's root, without leading and trailing slash. */
@@ -80,10 +81,10 @@ export class SwiftStore implements UnderStore {
     if (path === '') throw new AlluxioError('IS_A_DIRECTORY', 'the root of a store is a directory')
     const { segmentBytes, uploads, checksum } = this.#options
     const { retry, runtime, log } = this.#modules
-    return new SwiftWriter(
-      { ...options, path, key: this.#key(path), segmentBytes, uploads, checksum },
-      { connection: this.#connection, large: this.#large, retry, runtime, log },
-    )
+    const upload = { ...options, path, key: this.#key(path), segmentBytes, checksum }
+    const modules = { connection: this.#connection, large: this.#large, retry, log }
+    const target = (write: PartWrite) => new SwiftUpload(upload, { ...modules, write })
+    return new PartWriter({ ...options, path, uploads }, { runtime, target })
   }
 
   async status(path: string, signal?: AbortSignal): Promise<UfsStatus> {
