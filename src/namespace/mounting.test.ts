@@ -14,30 +14,30 @@ const mountOf = (path: string, uri: string, options = {}) => ({
 describe('maintenance', () => {
   test('holds for all mounts of a store and below it, for later ones, and over a crash', async () => {
     const world = await makeWorld({}, fastRuntime())
-    const modes = () => Object.fromEntries(world.namespace.mounts().map(({ path, mode }) => [path, mode]))
-    await world.namespace.addMount(mountOf('/a', 's3://bucket/a'), ROOT)
-    await world.namespace.addMount(mountOf('/b', 's3://bucket-b'), ROOT)
-    const version = world.namespace.mountsVersion
-    expect(await world.namespace.setUfsMode('S3://Bucket/', 'readOnly', ROOT)).toEqual(['/a'])
-    expect(world.namespace.mountsVersion).toBeGreaterThan(version)
-    await world.namespace.addMount(mountOf('/c', 's3://bucket/c/d'), ROOT)
-    await world.namespace.setUfsMode('s3://bucket/c', 'noAccess', ROOT)
+    const modes = () => Object.fromEntries(world.namespace.mounts.all().map(({ path, mode }) => [path, mode]))
+    await world.namespace.mounts.add(mountOf('/a', 's3://bucket/a'), ROOT)
+    await world.namespace.mounts.add(mountOf('/b', 's3://bucket-b'), ROOT)
+    const version = world.namespace.mounts.version
+    expect(await world.namespace.mounts.setMode('S3://Bucket/', 'readOnly', ROOT)).toEqual(['/a'])
+    expect(world.namespace.mounts.version).toBeGreaterThan(version)
+    await world.namespace.mounts.add(mountOf('/c', 's3://bucket/c/d'), ROOT)
+    await world.namespace.mounts.setMode('s3://bucket/c', 'noAccess', ROOT)
     const wanted = { '/': undefined, '/a': 'readOnly', '/b': undefined, '/c': 'noAccess' }
     expect(modes()).toEqual(wanted)
     await world.crash()
     expect(modes()).toEqual(wanted)
-    await world.namespace.updateMount({ path: '/a', readOnly: true, shared: false, options: {} }, ROOT)
+    await world.namespace.mounts.update({ path: '/a', readOnly: true, shared: false, options: {} }, ROOT)
     expect(modes()['/a']).toBe('readOnly')
-    await world.namespace.setUfsMode('s3://bucket', 'readWrite', ROOT)
+    await world.namespace.mounts.setMode('s3://bucket', 'readWrite', ROOT)
     expect(modes()).toEqual({ '/': undefined, '/a': undefined, '/b': undefined, '/c': undefined })
   })
 
   test('is for administrators, and for stores that are mounted', async () => {
     const { namespace } = await makeWorld({}, fastRuntime())
-    await expect(namespace.setUfsMode('file:///under', 'readOnly', ALICE)).rejects.toMatchObject({
+    await expect(namespace.mounts.setMode('file:///under', 'readOnly', ALICE)).rejects.toMatchObject({
       code: 'PERMISSION_DENIED',
     })
-    await expect(namespace.setUfsMode('s3://none', 'readOnly', ROOT)).rejects.toMatchObject({
+    await expect(namespace.mounts.setMode('s3://none', 'readOnly', ROOT)).rejects.toMatchObject({
       code: 'NOT_FOUND',
       reason: 'NOT_MOUNTED',
     })
@@ -47,11 +47,11 @@ describe('maintenance', () => {
 describe('contracts of paths', () => {
   test('the longest path that says something wins, a path before its mount; kept over a crash', async () => {
     const world = await makeWorld({}, fastRuntime())
-    const contract = (path: string) => world.namespace.contractOf(path)?.name
+    const contract = (path: string) => world.namespace.mounts.contractOf(path)?.name
     const set = (path: string, key: string, value: string) =>
-      world.namespace.setPathConf({ path, set: { [key]: value }, remove: [] }, ROOT)
+      world.namespace.mounts.setPathConf({ path, set: { [key]: value }, remove: [] }, ROOT)
     expect(contract('/any')).toBeUndefined()
-    await world.namespace.addMount(mountOf('/m', 's3://b', { [CONSISTENCY_KEY]: 'strict' }), ROOT)
+    await world.namespace.mounts.add(mountOf('/m', 's3://b', { [CONSISTENCY_KEY]: 'strict' }), ROOT)
     expect([contract('/m'), contract('/m/x/y'), contract('/n'), contract('/mm')]).toEqual([
       ...['strict', 'strict', undefined, undefined],
     ])
@@ -65,11 +65,15 @@ describe('contracts of paths', () => {
     expect(all()).toEqual(wanted)
     await set('/m', CONSISTENCY_KEY, 'immutable')
     expect(contract('/m')).toBe('immutable')
-    await world.namespace.setPathConf({ path: '/m', set: {}, remove: [CONSISTENCY_KEY] }, ROOT)
+    await world.namespace.mounts.setPathConf({ path: '/m', set: {}, remove: [CONSISTENCY_KEY] }, ROOT)
     expect(contract('/m')).toBe('strict')
-    await world.namespace.updateMount({ path: '/m', readOnly: false, shared: false, options: {} }, ROOT)
+    await world.namespace.mounts.update({ path: '/m', readOnly: false, shared: false, options: {} }, ROOT)
     expect(contract('/m')).toBe('ttl(10s)')
-    expect(world.namespace.pathConf().entries.map(({ path }) => path)).toEqual(['/', '/m/x', '/m/x/never'])
+    expect(world.namespace.mounts.pathConf().entries.map(({ path }) => path)).toEqual([
+      '/',
+      '/m/x',
+      '/m/x/never',
+    ])
   })
 
   test.each([
@@ -87,9 +91,11 @@ describe('contracts of paths', () => {
       set: { 'alluxio.user.file.readtype.default': 'CACHE', [key]: value },
       remove: [],
     }
-    await expect(namespace.setPathConf(request, ROOT)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
-    expect(namespace.pathConf().entries).toEqual([])
-    await expect(namespace.setPathConf({ ...request, set: {} }, ALICE)).rejects.toMatchObject({
+    await expect(namespace.mounts.setPathConf(request, ROOT)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    })
+    expect(namespace.mounts.pathConf().entries).toEqual([])
+    await expect(namespace.mounts.setPathConf({ ...request, set: {} }, ALICE)).rejects.toMatchObject({
       code: 'PERMISSION_DENIED',
     })
   })

@@ -353,13 +353,13 @@ async function run(world: World, s: Step): Promise<string> {
         await namespace.setAttribute({ path: s.path, recursive: false, owner: s.owner }, s.caller)
         break
       case 'mount':
-        await namespace.addMount(
+        await namespace.mounts.add(
           { path: s.path, uri: s.uri, readOnly: s.readOnly, shared: false, options: {} },
           s.caller,
         )
         break
       case 'unmount':
-        await namespace.removeMount({ path: s.path }, s.caller)
+        await namespace.mounts.remove({ path: s.path }, s.caller)
         break
       case 'restart':
         await world.restart()

@@ -488,20 +488,20 @@ describe('children of an under-store', () => {
 
 test('mounts resolve to the longest mount point and survive a restart', async () => {
   const world = await makeWorld({}, fastRuntime())
-  await world.namespace.addMount(
+  await world.namespace.mounts.add(
     { path: '/s3', uri: 's3://bucket/x', readOnly: true, shared: true, options: { k: 'env:K' } },
     ROOT,
   )
-  await world.namespace.addMount(
+  await world.namespace.mounts.add(
     { path: '/s3/nested', uri: 's3://other', readOnly: false, shared: false, options: {} },
     ROOT,
   )
-  const version = world.namespace.mountsVersion
-  await world.namespace.updateMount(
+  const version = world.namespace.mounts.version
+  await world.namespace.mounts.update(
     { path: '/s3/nested', readOnly: true, shared: false, options: { a: 'b' } },
     ROOT,
   )
-  expect(world.namespace.mountsVersion).toBeGreaterThan(version)
+  expect(world.namespace.mounts.version).toBeGreaterThan(version)
   await world.restart()
   const { resolve } = world.namespace
   const at = (path: string) => {
@@ -515,15 +515,15 @@ test('mounts resolve to the longest mount point and survive a restart', async ()
     's3://other c',
     'file:///under s3x/y',
   ])
-  expect(world.namespace.mounts().map((mount) => mount.options)).toEqual([{}, { k: 'env:K' }, { a: 'b' }])
+  expect(world.namespace.mounts.all().map((mount) => mount.options)).toEqual([{}, { k: 'env:K' }, { a: 'b' }])
   await expect(world.namespace.create(file('/s3/f'), ROOT)).rejects.toMatchObject({
     reason: 'READ_ONLY_MOUNT',
   })
-  await expect(world.namespace.removeMount({ path: '/s3' }, ROOT)).rejects.toMatchObject({
+  await expect(world.namespace.mounts.remove({ path: '/s3' }, ROOT)).rejects.toMatchObject({
     reason: 'NESTED_MOUNT',
   })
-  await world.namespace.removeMount({ path: '/s3/nested' }, ROOT)
-  await world.namespace.removeMount({ path: '/s3' }, ROOT)
+  await world.namespace.mounts.remove({ path: '/s3/nested' }, ROOT)
+  await world.namespace.mounts.remove({ path: '/s3' }, ROOT)
   expect(world.namespace.inode('/s3')).toBeUndefined()
 })
 

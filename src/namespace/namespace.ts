@@ -2,14 +2,11 @@
 import {
   AlluxioError,
   assert,
-  type Consistency,
   type FileId,
   FLAG_ACL,
   FLAG_CHILDREN_LOADED,
   FLAG_COMPLETED,
   type Metrics,
-  type MountId,
-  type PathProperties,
   RecordView,
   type Runtime,
 } from '../core/index.ts'
@@ -46,10 +43,11 @@ import { inodeKey } from './keys.ts'
 import { Listing } from './listing.ts'
 import { load, loadEnd, vanishAt } from './load.ts'
 import { MountTable } from './mount-table.ts'
-import { mount, readModes, readMounts, setUfsMode, unmount, updateMount } from './mounting.ts'
+import { readModes, readMounts } from './mounting.ts'
+import { Mounts } from './mounts.ts'
 import { checkDelete, checkRename, evict, remove, rename } from './move.ts'
 import { NamespaceMetrics } from './namespace.metrics.ts'
-import { PathConf, setPathConf } from './path-conf.ts'
+import { PathConf } from './path-conf.ts'
 import { reclaim } from './reclaim.ts'
 import { StoreSync } from './store-sync.ts'
 import { Tree } from './tree.ts'
@@ -103,6 +101,8 @@ export class Namespace {
   readonly #listing: Listing
   readonly #usage: Usage
   readonly #commands: CommandLog
+  /** What is mounted where, and how its paths are to be treated. */
+  readonly mounts: Mounts
   /** What is changed in an under-store as well. */
   readonly intents: Intents
   /** How a subtree is compared with its under-store. */
@@ -147,6 +147,7 @@ export class Namespace {
       engine: this.#engine,
       change: <T>(name: string, plan: () => T) => this.#change(name, plan),
     }
+    this.mounts = new Mounts({ ...planned, mutate: (...mutation) => this.#mutate(...mutation) })
     this.intents = new Intents(planned)
     this.sync = new StoreSync(planned)
     const { metrics } = modules
@@ -272,32 +273,8 @@ export class Namespace {
     return this.#engine.mounts.resolve(path)
   }
 
-  mounts(): readonly t.Mount[] {
-    return this.#engine.mounts.all()
-  }
-
-  mount(id: MountId): t.Mount | undefined {
-    return this.#engine.mounts.byId(id)
-  }
-
   isSuperuser(caller: t.Caller): boolean {
     return this.#engine.access.isSuperuser(caller)
-  }
-
-  /** How old what is shown of the path's under-store may be; undefined where nothing was asked for. */
-  contractOf(path: string): Consistency | undefined {
-    return this.#engine.pathConf.contractOf(path)
-  }
-
-  /** The configuration of paths, by path. */
-  pathConf(): { readonly entries: readonly PathProperties[]; readonly version: number } {
-    const { pathConf } = this.#engine
-    return { entries: pathConf.list(), version: pathConf.version }
-  }
-
-  /** Grows with every change of the mount table. */
-  get mountsVersion(): number {
-    return this.#engine.mounts.version
   }
 
   /**
@@ -456,53 +433,6 @@ export class Namespace {
     )
     const below = request.recursive ? request : pinsOf(request)
     return { changed: below === undefined ? changed : changed + (await this.#setBelow(below, caller)) }
-  }
-
-  addMount(request: t.MountRequest, caller: t.Caller): Promise<{ mountId: MountId }> {
-    return this.#mutate(
-      'mount',
-      request,
-      () => mount(this.#engine, request, caller),
-      (outcome) => outcome.mountId,
-      (id) => ({ mountId: id as MountId }),
-    )
-  }
-
-  updateMount(request: Omit<t.MountRequest, 'uri'>, caller: t.Caller): Promise<t.Mount> {
-    return this.#change('mount', () => updateMount(this.#engine, request, caller))
-  }
-
-  /** Resolves with the paths of the mounts that are affected. @throws NOT_FOUND, PERMISSION_DENIED */
-  setUfsMode(uri: string, mode: t.UfsMode, caller: t.Caller): Promise<readonly string[]> {
-    return this.#change('ufs_mode', () => setUfsMode(this.#engine, uri, mode, caller))
-  }
-
-  /** Sets and removes properties of a path. @throws INVALID_ARGUMENT, PERMISSION_DENIED */
-  setPathConf(
-    request: {
-      readonly path: string
-      readonly set: Readonly<Record<string, string>>
-      readonly remove: readonly string[]
-    },
-    caller: t.Caller,
-  ): Promise<number> {
-    return this.#change('path_conf', () => setPathConf(this.#engine, request, caller))
-  }
-
-  /** Resolves with the mount that was; of a repeat only its id and path are known. */
-  removeMount(
-    request: { readonly path: string; readonly commandId?: Uint8Array },
-    caller: t.Caller,
-  ): Promise<t.Mount> {
-    const { path } = request
-    const unknown = { uri: '', readOnly: false, shared: false, options: {} }
-    return this.#mutate<t.Mount>(
-      'unmount',
-      request,
-      () => unmount(this.#engine, path, caller),
-      (mounted) => mounted.mountId,
-      (id) => ({ mountId: id as MountId, path, ...unknown }),
-    )
   }
 
   /** Queues the persist; false if the file is persisted already. @throws CONFLICT reason INCOMPLETE */

@@ -349,7 +349,10 @@ export class Tree {
     for (const d of kept.values()) d.open = isOpen(d)
   }
 
-  /** Second chance: keeps what was looked at since the last time, at most half of what may be kept. */
+  /**
+   * Second chance: keeps what was looked at since the last time, at most seven eighths of what may be kept: as many as can be used,
+   * when somewhat more are in use than fit, and yet each turn of this lasts for a while.
+   */
   #forgetUnused(): void {
     const paths: [string, Directory][] = []
     for (const [path, directory] of this.#paths) {
@@ -357,7 +360,7 @@ export class Tree {
       directory.used = false
       paths.push([path, directory])
     }
-    const recent = paths.slice(-Math.floor(this.#options.maxDirectories / 2))
+    const recent = paths.slice(-Math.floor((this.#options.maxDirectories * 7) / 8))
     this.#forgetDirectories(recent.map(([, directory]) => directory))
     for (const [path, directory] of recent) {
       if (this.#byId.get(directory.id) === directory) this.#paths.set(path, directory)

@@ -34,7 +34,13 @@ export class Place {
 
   private constructor(folder: string, ports: readonly number[]) {
     this.folder = folder
-    const [masterRpc, masterWeb, workerRpc, workerWeb] = ports as [number, number, number, number]
+    const [masterRpc, masterWeb, workerRpc, workerWeb, s3 = 0, webHdfs = 0] = ports as [
+      number,
+      number,
+      number,
+      number,
+      ...number[],
+    ]
     this.ports = { masterRpc, masterWeb, workerRpc, workerWeb }
     this.memory = join('/dev/shm', basename(folder))
     this.env = {
@@ -45,6 +51,8 @@ export class Place {
       ALLUXIO_MASTER_WEB_PORT: String(masterWeb),
       ALLUXIO_WORKER_RPC_PORT: String(workerRpc),
       ALLUXIO_WORKER_WEB_PORT: String(workerWeb),
+      ALLUXIO_PROXY_WEB_PORT: String(s3),
+      ALLUXIO_PROXY_WEBHDFS_PORT: String(webHdfs),
       ALLUXIO_WORKER_RAMDISK_MOUNT: 'NoMount',
       ALLUXIO_WORKER_BLOCK_HEARTBEAT_INTERVAL: '200ms',
       TZ: 'UTC',
@@ -52,7 +60,7 @@ export class Place {
   }
 
   static async make(): Promise<Place> {
-    const place = new Place(mkdtempSync(join(tmpdir(), 'alluxio-cli-')), await freePorts(4))
+    const place = new Place(mkdtempSync(join(tmpdir(), 'alluxio-cli-')), await freePorts(6))
     // Builds what is not built yet, so that no command under test has anything to say about that.
     await place.run(['version'])
     return place

@@ -90,7 +90,7 @@ export class AdminService implements Service {
 
   readonly ufs: Service['ufs'] = async () => {
     const { namespace, stores, log } = this.#modules
-    const mounts = namespace.mounts().map(async (stored) => {
+    const mounts = namespace.mounts.all().map(async (stored) => {
       const mount = { ...stored, options: shownOptions(stored.options) }
       const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(mount.uri)?.[1]?.toLowerCase() ?? 'local'
       try {

@@ -70,7 +70,7 @@ export class BlockService implements Service {
   readonly heartbeat: Service['heartbeat'] = ({ session, removed, added, tiers, load, lost }) => {
     const { blocks, namespace, freer } = this.#modules
     const worker = this.#current(session)
-    if (worker === undefined) return { register: true, mountsVersion: namespace.mountsVersion }
+    if (worker === undefined) return { register: true, mountsVersion: namespace.mounts.version }
     worker.tiers = tiers
     worker.load = load
     const id = worker.address.id as WorkerId
@@ -78,12 +78,12 @@ export class BlockService implements Service {
     if (blocks.hasDrops(id)) freer.kick()
     if (lost !== undefined) this.#reportLoss(worker, lost)
     this.#pins.tell(worker)
-    return { register: false, mountsVersion: namespace.mountsVersion }
+    return { register: false, mountsVersion: namespace.mounts.version }
   }
 
   readonly mounts: Service['mounts'] = () => {
     const { namespace } = this.#modules
-    return { mounts: [...namespace.mounts()], version: namespace.mountsVersion }
+    return { mounts: [...namespace.mounts.all()], version: namespace.mounts.version }
   }
 
   readonly commands: Service['commands'] = ({ session }, call) => this.#commands(session, call.signal)

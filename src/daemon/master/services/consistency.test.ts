@@ -157,7 +157,7 @@ async function worldWith(contract: string) {
   const workers = new WorkerRegistry({ timeoutMs: 1000 }, { runtime, log, onLost() {} })
   const callers = { of: () => ROOT } as never
   const reads = new FsReads({ answerMs: 5000 }, { namespace, blocks, loader, workers, callers, runtime })
-  await namespace.setPathConf({ path: '/', set: { [CONSISTENCY_KEY]: contract }, remove: [] }, ROOT)
+  await namespace.mounts.setPathConf({ path: '/', set: { [CONSISTENCY_KEY]: contract }, remove: [] }, ROOT)
   return { clock, source, reads, namespace, loader }
 }
 

@@ -102,7 +102,7 @@ export class FsReads
     }
     // A later page never syncs: the first one did.
     if (cursor !== undefined) return listing()
-    const contract = namespace.contractOf(path)
+    const contract = namespace.mounts.contractOf(path)
     const ageMs = loadMetadata === 'ALWAYS' ? 0 : this.#wantedMs(path, syncIntervalMs)
     if (loadMetadata === 'NEVER' && contract?.strict !== true) return listing()
     const inode = namespace.inode(path)
@@ -180,7 +180,7 @@ export class FsReads
   #found<T>(path: string, givenMs = -1, opens: boolean, read: () => Settled<T>): Settled<T> {
     const { loader, namespace } = this.#modules
     const syncIntervalMs = this.#wantedMs(path, givenMs)
-    const contract = namespace.contractOf(path)
+    const contract = namespace.mounts.contractOf(path)
     const ownMs = contract === undefined ? -1 : opens ? contract.openMs : contract.lookMs
     const ageMs = stricterMs(syncIntervalMs, ownMs)
     if (ageMs >= 0) {

@@ -23,6 +23,7 @@ import {
 import type { Inode, LoadedEntry, Namespace } from '../../../namespace/index.ts'
 import type { UfsPage, UfsStatus, UnderStore } from '../../../ufs/index.ts'
 import { ifPresent, type UnderStores } from '../../under-stores.ts'
+import { loadedEntry } from './loaded-entry.ts'
 import { type LookNumber, Looks } from './looks.ts'
 import type { PathLocks } from './path-locks.ts'
 import type { SyncTimes } from './sync/sync-times.ts'
@@ -315,11 +316,11 @@ export class MetadataLoader {
       const child = joinPath(parent, name)
       const store = await this.#storeOf(child)
       const found = store.store.capabilities.posix ? await this.#status(child) : undefined
-      const entry = found === undefined ? directoryEntry(name) : entryOf(found, name)
+      const entry = found === undefined ? directoryEntry(name) : loadedEntry(found, name)
       await this.#load(parent, [entry], look, 'some', askedMs)
       parent = child
     }
-    await this.#load(parent, [entryOf(status, baseName(path))], look, 'some', askedMs)
+    await this.#load(parent, [loadedEntry(status, baseName(path))], look, 'some', askedMs)
     return true
   }
 
@@ -336,7 +337,7 @@ export class MetadataLoader {
     const askedMs = this.#modules.runtime.now()
     const status = await this.#status(joinPath(directory.path, name))
     if (status === undefined) return false
-    await this.#load(directory.path, [entryOf(status, name)], look, 'some', askedMs)
+    await this.#load(directory.path, [loadedEntry(status, name)], look, 'some', askedMs)
     return true
   }
 
@@ -374,7 +375,7 @@ export class MetadataLoader {
       const askedMs = runtime.now()
       const status = await this.#status(path)
       if (status !== undefined) {
-        await this.#load(parentPath(path), [entryOf(status, baseName(path))], look, 'some', askedMs)
+        await this.#load(parentPath(path), [loadedEntry(status, baseName(path))], look, 'some', askedMs)
         const known = namespace.inode(path)
         if (known !== undefined) remember(this.#checked, known.record.id, askedMs)
         return true
@@ -485,23 +486,9 @@ function entriesOf(page: UfsPage): LoadedEntry[] {
       if (error instanceof AlluxioError) continue
       throw error
     }
-    entries.push(entryOf(status, name))
+    entries.push(loadedEntry(status, name))
   }
   return entries
-}
-
-function entryOf(status: UfsStatus, name: string): LoadedEntry {
-  const { directory, length, modifiedMs, fingerprint, mode, owner, group } = status
-  return {
-    name,
-    directory,
-    length,
-    modifiedMs,
-    fingerprint,
-    ...(mode === undefined ? {} : { mode }),
-    ...(owner === undefined ? {} : { owner }),
-    ...(group === undefined ? {} : { group }),
-  }
 }
 
 function directoryEntry(name: string): LoadedEntry {

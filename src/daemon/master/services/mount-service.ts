@@ -72,20 +72,20 @@ export class MountService
     const asked = force !== true && namespace.isSuperuser(caller)
     const store = asked ? await this.#check(request.uri, request.options, `mount ${request.uri}`) : undefined
     const readOnly = request.readOnly || store?.readOnly === true
-    return locks.exclusive([path], () => namespace.addMount({ ...rest, readOnly, path }, caller))
+    return locks.exclusive([path], () => namespace.mounts.add({ ...rest, readOnly, path }, caller))
   }
 
   readonly updateMount: Fs['updateMount'] = async (request, call) => {
     const path = canonicalPath(request.path)
     const { namespace, locks } = this.#modules
     const { shared, options, force } = request
-    const known = namespace.mounts().find((mount) => mount.path === path)
+    const known = namespace.mounts.all().find((mount) => mount.path === path)
     const caller = this.#caller(call)
     const asked = known !== undefined && force !== true && namespace.isSuperuser(caller)
     const what = `reach ${known?.uri} with these options`
     const store = asked ? await this.#check(known.uri, options, what) : undefined
     const readOnly = request.readOnly || store?.readOnly === true
-    await locks.exclusive([path], () => namespace.updateMount({ path, readOnly, shared, options }, caller))
+    await locks.exclusive([path], () => namespace.mounts.update({ path, readOnly, shared, options }, caller))
     return {}
   }
 
@@ -94,7 +94,7 @@ export class MountService
     const { namespace, locks, stores, freer, log } = this.#modules
     // What waits for a store that never comes back ends with its mount.
     await locks.blocking(path)?.catch(() => {})
-    const mount = await namespace.removeMount({ path, commandId }, this.#caller(call))
+    const mount = await namespace.mounts.remove({ path, commandId }, this.#caller(call))
     stores.forget(mount.mountId).catch((error) => log.warn('store not closed cleanly', { path, error }))
     freer.kick()
     return {}
@@ -103,19 +103,19 @@ export class MountService
   /** Secrets that are written out are for daemons and the superuser; who else asks has his own. */
   readonly mounts: Fs['mounts'] = (_, call) => {
     const { namespace } = this.#modules
-    const all = namespace.mounts()
+    const all = namespace.mounts.all()
     const mounts = namespace.isSuperuser(this.#caller(call)) ? [...all] : all.map(shown)
-    return { mounts, version: namespace.mountsVersion }
+    return { mounts, version: namespace.mounts.version }
   }
 
   readonly pathConf: Fs['pathConf'] = () => {
     const { namespace } = this.#modules
-    const { entries, version } = namespace.pathConf()
+    const { entries, version } = namespace.mounts.pathConf()
     return {
       entries: entries.map(({ path, properties }) => ({ path, properties: { ...properties } })),
       version,
-      contracts: namespace
-        .mounts()
+      contracts: namespace.mounts
+        .all()
         .filter(({ options }) => CONSISTENCY_KEY in options)
         .map(({ path }) => path),
     }
@@ -124,7 +124,7 @@ export class MountService
   readonly setUfsMode: Admin['setUfsMode'] = async ({ uri, mode }, call) => {
     const { namespace, persistence, log } = this.#modules
     const { text } = parseUfsUri(uri)
-    const paths = await namespace.setUfsMode(text, mode, this.#caller(call))
+    const paths = await namespace.mounts.setMode(text, mode, this.#caller(call))
     log.info('maintenance of an under-store', { uri: text, mode, paths })
     if (mode === 'readWrite') persistence.kick()
     return { paths: [...paths] }
@@ -132,7 +132,7 @@ export class MountService
 
   readonly setPathConf: Admin['setPathConf'] = async ({ path, set, remove }, call) => {
     const request = { path: canonicalPath(path), set, remove }
-    return { version: await this.#modules.namespace.setPathConf(request, this.#caller(call)) }
+    return { version: await this.#modules.namespace.mounts.setPathConf(request, this.#caller(call)) }
   }
 
   /** What the store can do. @throws NOT_FOUND, or what keeps the store from answering within the deadline */

@@ -325,7 +325,7 @@ export class Persistence implements Component {
   /** Namespace path of what a worker names; undefined for a mount that has gone. */
   #pathOf(target: { readonly mountId: number; readonly path: string } | undefined): string | undefined {
     if (target === undefined) return undefined
-    const mount = [...this.#modules.namespace.mounts()].find(({ mountId }) => mountId === target.mountId)
+    const mount = [...this.#modules.namespace.mounts.all()].find(({ mountId }) => mountId === target.mountId)
     return mount === undefined ? undefined : joinPath(mount.path, target.path)
   }
 

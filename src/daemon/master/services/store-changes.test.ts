@@ -213,7 +213,7 @@ describe('an intent that a master left', () => {
 
   test('of a store that never comes back goes with its mount', async () => {
     const { store, world, master } = await begin()
-    await world.namespace.addMount(
+    await world.namespace.mounts.add(
       { path: '/m', uri: 'file:///gone', readOnly: false, shared: false, options: {} },
       ROOT,
     )
@@ -223,7 +223,7 @@ describe('an intent that a master left', () => {
     const { changes, namespace, locks } = master()
     changes.start()
     await expect(locks.blocking('/m')).rejects.toMatchObject({ reason: 'UNSETTLED' })
-    await namespace.removeMount({ path: '/m' }, ROOT)
+    await namespace.mounts.remove({ path: '/m' }, ROOT)
     await until(() => locks.blocking('/m') === undefined)
     expect(namespace.intents.all()).toEqual([])
   })

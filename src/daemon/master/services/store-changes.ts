@@ -236,7 +236,7 @@ export class StoreChanges implements Component {
 
   #unsettled(intent: Intent, error: unknown): AlluxioError {
     const { namespace } = this.#modules
-    const { uri } = namespace.mount(intent.mountId) ?? { uri: 'the under-store' }
+    const { uri } = namespace.mounts.byId(intent.mountId) ?? { uri: 'the under-store' }
     const paths = this.#paths(intent)
     const { message, code } = toAlluxioError(error)
     return new AlluxioError(

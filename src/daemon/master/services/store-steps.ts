@@ -51,7 +51,7 @@ export class StoreSteps {
    */
   async outlive(intent: Intent, startedMs: number, signal: AbortSignal): Promise<void> {
     const { namespace, stores, runtime } = this.#modules
-    const mount = namespace.mount(intent.mountId)
+    const mount = namespace.mounts.byId(intent.mountId)
     if (mount === undefined || (await stores.get(mount)).scheme === 'file') return
     await sleep(runtime, Math.max(0, startedMs + LAST_REQUEST_MS - runtime.monotonic()), signal)
   }
@@ -64,7 +64,7 @@ export class StoreSteps {
     const { namespace, stores } = this.#modules
     // An attempt before may have noted how far it came.
     const intent = namespace.intents.get(given.id) ?? given
-    const mount = namespace.mount(intent.mountId)
+    const mount = namespace.mounts.byId(intent.mountId)
     if (mount === undefined) throw new AlluxioError('CONFLICT', 'the mount has gone')
     const store = await stores.get(mount)
     switch (intent.op) {

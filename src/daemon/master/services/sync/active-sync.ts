@@ -198,7 +198,7 @@ export class ActiveSync implements Component {
   async #named(path: string, course: Course): Promise<ReadonlySet<string> | undefined> {
     const { namespace, stores } = this.#modules
     const { mount, path: below } = namespace.resolve(path)
-    const nested = namespace.mounts().some((one) => one.path !== path && isWithin(one.path, path))
+    const nested = namespace.mounts.all().some((one) => one.path !== path && isWithin(one.path, path))
     const store: UnderStore = await stores.get(mount)
     if (nested || store.changes === undefined) return undefined
     const since = course.syncs % MOST_FEEDS === 0 ? undefined : course.cursor

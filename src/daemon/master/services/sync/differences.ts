@@ -2,6 +2,7 @@
 import { type FileId, joinPath } from '../../../../core/index.ts'
 import type { LoadedEntry, LoadOutcome, Namespace } from '../../../../namespace/index.ts'
 import type { UfsStatus } from '../../../../ufs/index.ts'
+import { loadedEntry } from '../loaded-entry.ts'
 import type { PathLocks } from '../path-locks.ts'
 import type { SyncPage } from './pages.ts'
 
@@ -64,7 +65,7 @@ export class Differences {
   /** The store has a child that the namespace does not know, or knows otherwise. */
   found(directory: string, name: string, status: UfsStatus): void {
     const last = this.#steps[this.#steps.length - 1]
-    const entry = entryOf(status, name)
+    const entry = loadedEntry(status, name)
     if (last?.op === 'found' && last.path === directory) last.entries.push(entry)
     else this.#steps.push({ op: 'found', path: directory, entries: [entry] })
     this.#size++
@@ -131,19 +132,5 @@ export class Differences {
     if (!this.#modules.locks.touched(path, mark)) return true
     this.#tally.passed++
     return false
-  }
-}
-
-function entryOf(status: UfsStatus, name: string): LoadedEntry {
-  const { directory, length, modifiedMs, fingerprint, mode, owner, group } = status
-  return {
-    name,
-    directory,
-    length,
-    modifiedMs,
-    fingerprint,
-    ...(mode === undefined ? {} : { mode }),
-    ...(owner === undefined ? {} : { owner }),
-    ...(group === undefined ? {} : { group }),
   }
 }

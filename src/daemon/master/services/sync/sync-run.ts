@@ -83,7 +83,7 @@ export class SyncRun {
     const { path, recursive } = this.#options
     await this.#one(path)
     const { namespace } = this.#modules
-    const nested = namespace.mounts().filter((mount) => mount.path !== path && isWithin(mount.path, path))
+    const nested = namespace.mounts.all().filter((mount) => mount.path !== path && isWithin(mount.path, path))
     if (recursive) for (const mount of nested) await this.#tried(mount.path, () => this.#one(mount.path))
     if (this.#failed !== undefined) throw this.#failed
   }

@@ -64,8 +64,8 @@ export class TreeMerge {
     const { namespace } = modules
     this.#walk = namespace.sync.walk(options.path, options.deep ? 'keys' : 'children')
     const root = options.path === '/' ? 1 : options.path.length + 1
-    this.#mounts = namespace
-      .mounts()
+    this.#mounts = namespace.mounts
+      .all()
       .filter(({ path }) => path !== options.path && isWithin(path, options.path))
       .map(({ path }) => `${path.slice(root)}/`)
   }
