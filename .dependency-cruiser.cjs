@@ -4,7 +4,8 @@ const layers = [
   ['core'],
   ['rpc', 'arrow', 'ufs', 'metastore'],
   ['namespace', 'store', 'lineage', 'policy'],
-  ['client', 'scheduler', 'gateway'],
+  ['client', 'scheduler'],
+  ['gateway'],
   ['daemon'],
   ['commands', 'tui'],
 ]

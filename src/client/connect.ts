@@ -15,7 +15,7 @@ import {
   ZeroMqTransport,
 } from '../rpc/index.ts'
 import { adminOf } from './admin.ts'
-import { ClusterFileSystem } from './file-system.ts'
+import { type ClientModules, ClusterFileSystem } from './file-system.ts'
 import { namesOfThisHost } from './hosts.ts'
 import { LocalBlocks } from './local-block.ts'
 import { PathDefaults } from './path-defaults.ts'
@@ -48,41 +48,58 @@ export async function connectFileSystem(
   options: ConnectOptions = {},
   modules: ConnectModules = {},
 ): Promise<FileSystem> {
-  const { config = Config.load(), runtime = systemRuntime, log = silentLog } = modules
-  const transport = modules.transport ?? new ZeroMqTransport({}, { runtime })
-  const links = new Links(options, config, { runtime, transport, log })
-  const master = links.open(
-    options.master ?? `${config.get(o.MASTER_HOSTNAME)}:${config.get(o.MASTER_RPC_PORT)}`,
-    'master',
-    config.get(o.RPC_RETRY_MAX),
-  )
-  const fs = master.client(MasterFs)
-  const admin = master.client(MasterAdmin)
-  const workers = new Workers(
-    { specificHost: config.get(o.SPECIFIC_HOST), shortCircuit: config.get(o.SHORT_CIRCUIT) },
-    {
-      admin,
-      connect: (address) => links.worker(address).client(WorkerBlock),
-      hostNames: namesOfThisHost(config.get(o.USER_HOSTNAME)),
-      runtime,
-      log,
+  const clients = new Clients(options, modules)
+  return clients.fileSystem(clients.master, () => clients.close())
+}
+
+/** File systems of many users over one set of worker connections and open tier files, for those who act for others. */
+export interface FileSystems {
+  /** A new one; closing it ends the user's connection to the master, and no more. */
+  as(user: string): FileSystem
+  close(): Promise<void>
+}
+
+/** @throws INVALID_ARGUMENT when the configuration or the master's address is bad */
+export function connectFileSystems(options: ConnectOptions = {}, modules: ConnectModules = {}): FileSystems {
+  const clients = new Clients(options, modules)
+  return {
+    as: (user) => {
+      const connection = clients.connectMaster(user)
+      return clients.fileSystem(connection, () => clients.disconnect(connection))
     },
-  )
-  const tierFiles = new TierFiles(modules.openDisk)
-  return new ClusterFileSystem(
-    {
-      readType: config.get(o.READ_TYPE_DEFAULT),
-      writeType: config.get(o.WRITE_TYPE_DEFAULT),
-      writePolicy: config.get(o.WRITE_POLICY),
-      ufsReadPolicy: config.get(o.UFS_READ_POLICY),
-      blockSizeBytes: config.get(o.BLOCK_SIZE_DEFAULT),
-      syncIntervalMs: config.get(o.METADATA_SYNC_INTERVAL),
-      retryMs: config.get(o.RPC_RETRY_MAX),
-    },
-    {
-      fs,
-      admin: adminOf(admin, fs),
-      syncs: syncsOf(master.client(MasterSync)),
+    close: () => clients.close(),
+  }
+}
+
+/** What the file systems of one program share: all but the connection to the master, which says who calls. */
+class Clients {
+  readonly master: RpcConnection
+  readonly #config: Config
+  readonly #address: string
+  readonly #links: Links
+  readonly #shared: Omit<ClientModules, 'fs' | 'admin' | 'syncs' | 'disconnect'>
+
+  constructor(options: ConnectOptions, modules: ConnectModules) {
+    const { config = Config.load(), runtime = systemRuntime, log = silentLog } = modules
+    const transport = modules.transport ?? new ZeroMqTransport({}, { runtime })
+    const user = options.user ?? config.get(o.LOGIN_USERNAME)
+    this.#config = config
+    this.#address = options.master ?? `${config.get(o.MASTER_HOSTNAME)}:${config.get(o.MASTER_RPC_PORT)}`
+    this.#links = new Links(config.get(o.USER_HOSTNAME) || hostname(), { runtime, transport, log })
+    this.master = this.connectMaster(user)
+    const fs = this.master.client(MasterFs)
+    const workers = new Workers(
+      { specificHost: config.get(o.SPECIFIC_HOST), shortCircuit: config.get(o.SHORT_CIRCUIT) },
+      {
+        admin: this.master.client(MasterAdmin),
+        connect: (address) => this.#links.worker(user, address).client(WorkerBlock),
+        hostNames: namesOfThisHost(config.get(o.USER_HOSTNAME)),
+        runtime,
+        log,
+      },
+    )
+    const tierFiles = new TierFiles(modules.openDisk)
+    this.#shared = {
       workers,
       paths: new PathDefaults({ maxAgeMs: config.get(o.CONF_SYNC_INTERVAL) }, { fs, runtime, log }),
       tierFiles,
@@ -90,35 +107,66 @@ export async function connectFileSystem(
       ufs: new UfsDoor({ fs, config, runtime, log, openStore: modules.openStore }),
       runtime,
       log,
-      disconnect: () => links.close(),
-    },
-  )
+    }
+  }
+
+  connectMaster(user: string): RpcConnection {
+    return this.#links.open(user, this.#address, 'master', this.#config.get(o.RPC_RETRY_MAX))
+  }
+
+  fileSystem(master: RpcConnection, disconnect: () => Promise<void>): FileSystem {
+    const config = this.#config
+    const fs = master.client(MasterFs)
+    return new ClusterFileSystem(
+      {
+        readType: config.get(o.READ_TYPE_DEFAULT),
+        writeType: config.get(o.WRITE_TYPE_DEFAULT),
+        writePolicy: config.get(o.WRITE_POLICY),
+        ufsReadPolicy: config.get(o.UFS_READ_POLICY),
+        blockSizeBytes: config.get(o.BLOCK_SIZE_DEFAULT),
+        syncIntervalMs: config.get(o.METADATA_SYNC_INTERVAL),
+        retryMs: config.get(o.RPC_RETRY_MAX),
+      },
+      {
+        ...this.#shared,
+        fs,
+        admin: adminOf(master.client(MasterAdmin), fs),
+        syncs: syncsOf(master.client(MasterSync)),
+        disconnect,
+      },
+    )
+  }
+
+  disconnect(connection: RpcConnection): Promise<void> {
+    return this.#links.end(connection)
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([this.#links.close(), this.#shared.ufs.close()])
+  }
 }
 
-/** The connections of one client: one to the master, one to each worker that it has talked to. */
+/** The connections of one program: to the master one for each user, and one to each worker that it has talked to. */
 class Links {
-  readonly #user: string
   readonly #host: string
   readonly #clientId: string
   readonly #modules: { readonly runtime: Runtime; readonly transport: Transport; readonly log: Log }
-  readonly #connections: RpcConnection[] = []
+  readonly #connections = new Set<RpcConnection>()
 
   constructor(
-    options: ConnectOptions,
-    config: Config,
+    host: string,
     modules: { readonly runtime: Runtime; readonly transport: Transport; readonly log: Log },
   ) {
-    this.#user = options.user ?? config.get(o.LOGIN_USERNAME)
-    this.#host = config.get(o.USER_HOSTNAME) || hostname()
+    this.#host = host
     this.#clientId = Buffer.from(modules.runtime.randomBytes(new Uint8Array(8))).toString('hex')
     this.#modules = modules
   }
 
-  open(address: string, peer: string, connectTimeoutMs: number): RpcConnection {
+  open(user: string, address: string, peer: string, connectTimeoutMs: number): RpcConnection {
     const connection = connectRpc(
       {
         address: `tcp://${address}`,
-        user: this.#user,
+        user,
         host: this.#host,
         clientId: this.#clientId,
         peer,
@@ -126,15 +174,22 @@ class Links {
       },
       this.#modules,
     )
-    this.#connections.push(connection)
+    this.#connections.add(connection)
     return connection
   }
 
-  worker({ host, rpcPort }: Address): RpcConnection {
-    return this.open(`${host}:${rpcPort}`, 'worker', WORKER_CONNECT_MS)
+  worker(user: string, { host, rpcPort }: Address): RpcConnection {
+    return this.open(user, `${host}:${rpcPort}`, 'worker', WORKER_CONNECT_MS)
+  }
+
+  async end(connection: RpcConnection): Promise<void> {
+    this.#connections.delete(connection)
+    await connection.close()
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.#connections.splice(0).map((connection) => connection.close()))
+    const connections = [...this.#connections]
+    this.#connections.clear()
+    await Promise.allSettled(connections.map((connection) => connection.close()))
   }
 }

@@ -56,7 +56,7 @@ export interface ClientModules {
   readonly ufs: UfsDoor
   readonly runtime: Runtime
   readonly log: Log
-  /** Ends all connections. */
+  /** Ends the connections that are its own. */
   readonly disconnect: () => Promise<void>
 }
 
@@ -356,12 +356,8 @@ export class ClusterFileSystem implements FileSystem {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    this.#closing ??= this.#modules.disconnect()
     return this.#closing
-  }
-
-  async #close(): Promise<void> {
-    await Promise.allSettled([this.#modules.disconnect(), this.#modules.ufs.close()])
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -9,5 +9,10 @@
 export type { PersistenceState, TtlAction } from '../core/index.ts'
 export { AlluxioError, isAlluxioError } from '../core/index.ts'
 export type { LocationPolicy, ReadType, WriteType } from '../core/options/index.ts'
-export { type ConnectModules, connectFileSystem } from './connect.ts'
+export {
+  type ConnectModules,
+  connectFileSystem,
+  connectFileSystems,
+  type FileSystems,
+} from './connect.ts'
 export type * from './types.ts'

@@ -11,6 +11,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   'block:inspect': one(() => import('./block-inspect.ts'), 'BlockInspect'),
   completion: one(() => import('./shell/completion.ts'), 'Completion'),
   'daemon:master': one(() => import('./launch/daemon.ts'), 'DaemonMaster'),
+  'daemon:proxy': one(() => import('./launch/daemon.ts'), 'DaemonProxy'),
   'daemon:worker': one(() => import('./launch/daemon.ts'), 'DaemonWorker'),
   'extensions:install': one(() => import('./extensions/extensions.ts'), 'ExtensionsInstall'),
   'extensions:ls': one(() => import('./extensions/extensions.ts'), 'ExtensionsLs'),

@@ -1,18 +1,11 @@
 /**
- * The HTTP door of a daemon: `/metrics` (Prometheus text), `/healthz`, and what a daemon adds. Requests are bounded in
- * size, time and number of connections; nothing but loopback is bound unless the operator allows it.
+ * The HTTP door of a daemon: `/metrics` (Prometheus text), `/healthz`, and what a daemon adds.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { AlluxioError, type DaemonState, fromErrno, type Log, type Metrics } from '../core/index.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { DaemonState, Log, Metrics } from '../core/index.ts'
+import { HttpListener, type HttpListenerOptions } from '../gateway/index.ts'
 
-export interface HttpDoorOptions {
-  readonly host: string
-  /** 0 lets the system choose. */
-  readonly port: number
-  /** Whether other than loopback addresses may be bound without keys (`alluxio.security.transport=none`). */
-  readonly allowRemote: boolean
-}
+export type HttpDoorOptions = Omit<HttpListenerOptions, 'name'>
 
 export interface HttpDoorModules {
   readonly metrics: Metrics
@@ -22,61 +15,31 @@ export interface HttpDoorModules {
   readonly route?: (request: IncomingMessage, response: ServerResponse, path: string) => boolean
 }
 
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/
-
 export class HttpDoor {
   readonly name = 'http'
-  readonly #options: HttpDoorOptions
   readonly #modules: HttpDoorModules
-  readonly #server: Server
+  readonly #listener: HttpListener
 
   constructor(options: HttpDoorOptions, modules: HttpDoorModules) {
-    this.#options = options
     this.#modules = modules
-    this.#server = createServer(
-      {
-        headersTimeout: 10_000,
-        requestTimeout: 60_000,
-        keepAliveTimeout: 5_000,
-        connectionsCheckingInterval: 2_000,
-      },
-      (request, response) => this.#serve(request, response),
+    this.#listener = new HttpListener(
+      { ...options, name: 'http' },
+      { handler: (request, response) => this.#serve(request, response), log: modules.log },
     )
-    this.#server.maxRequestsPerSocket = 1000
-    this.#server.maxConnections = 1024
   }
 
   /** The real port, once started. */
   get port(): number {
-    return (this.#server.address() as AddressInfo | null)?.port ?? this.#options.port
+    return this.#listener.port
   }
 
   /** @throws UNAVAILABLE, reason ADDRESS_IN_USE; PERMISSION_DENIED for an address that is not loopback without keys */
   start(): Promise<void> {
-    const { host, port, allowRemote } = this.#options
-    if (!allowRemote && !LOOPBACK.test(host)) {
-      throw new AlluxioError(
-        'PERMISSION_DENIED',
-        `refusing to serve HTTP on ${host}: bind 127.0.0.1, or set alluxio.security.transport=none to listen in the clear`,
-        { reason: 'INSECURE_BIND' },
-      )
-    }
-    return new Promise((resolve, reject) => {
-      const refused = (error: NodeJS.ErrnoException) => reject(bindError(error, host, port))
-      this.#server.once('error', refused)
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', refused)
-        this.#server.on('error', (error) => this.#modules.log.warn('http server', { error }))
-        resolve()
-      })
-    })
+    return this.#listener.start()
   }
 
   stop(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve())
-      this.#server.closeAllConnections()
-    })
+    return this.#listener.stop()
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
@@ -111,13 +74,4 @@ function answer(response: ServerResponse, status: number, type: string, body: st
     'x-content-type-options': 'nosniff',
   })
   response.end(body)
-}
-
-function bindError(error: NodeJS.ErrnoException, host: string, port: number): AlluxioError {
-  if (error.code !== 'EADDRINUSE') return fromErrno(error, 'listen on', `${host}:${port}`)
-  return new AlluxioError(
-    'UNAVAILABLE',
-    `HTTP port ${port} on ${host} is in use: stop the other process or choose another port`,
-    { reason: 'ADDRESS_IN_USE', cause: error },
-  )
 }

@@ -84,6 +84,20 @@ export class DaemonWorker extends DaemonCommand {
   }
 }
 
+export class DaemonProxy extends DaemonCommand {
+  static override summary =
+    'Run the S3 and WebHDFS gateways in the foreground; the log goes to standard error.'
+  static override usage = 'daemon proxy'
+
+  override async run(): Promise<void> {
+    await this.parse(DaemonProxy)
+    const { startProxy } = await import('../../daemon/proxy/index.ts')
+    await this.serve('proxy', (config, log) =>
+      startProxy(config, { runtime: systemRuntime, transport: transport(config), log }),
+    )
+  }
+}
+
 function transport(config: Config): ZeroMqTransport {
   return new ZeroMqTransport({ security: config.get(SECURITY_TRANSPORT) }, { runtime: systemRuntime })
 }

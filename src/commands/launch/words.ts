@@ -1,13 +1,13 @@
 /** What start, stop and status share. */
 import type { Config } from '../../core/config/index.ts'
 import { environment } from '../../core/config/index.ts'
-import { AlluxioError, systemRuntime } from '../../core/index.ts'
+import { systemRuntime } from '../../core/index.ts'
 import { DAEMONS, type DaemonName, type LaunchModules } from '../../daemon/launch/index.ts'
 import { Args } from '../command.ts'
 
 export const TARGET = {
   daemon: Args.string({
-    description: 'which daemon; local is a master and a worker on this machine',
+    description: 'which daemon; local is a master, a worker and a proxy on this machine',
     options: ['master', 'worker', 'proxy', 'local'],
     default: 'local',
     ignoreStdin: true,
@@ -17,15 +17,6 @@ export const TARGET = {
 /** The daemons that a word names, in the order in which they start. */
 export function daemonsOf(word: string): readonly DaemonName[] {
   if (word === 'local') return DAEMONS
-  if (word === 'proxy') {
-    throw new AlluxioError(
-      'UNSUPPORTED',
-      'there is no proxy yet: it comes with the S3 and WebHDFS gateways',
-      {
-        details: { suggestions: ['Daemons of this version: master, worker (both: local)'] },
-      },
-    )
-  }
   return [word as DaemonName]
 }
 

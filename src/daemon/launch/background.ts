@@ -61,8 +61,8 @@ export async function startDaemon(
     await untilServing(facts, options, modules.runtime, () => runningProcess(facts.pidFile) !== undefined, 0)
     return { pid: running.pid, started: false }
   }
-  await checkPort(facts.rpc, `the RPC port of the ${facts.name}`)
-  await checkPort(facts.web, `the HTTP port of the ${facts.name}`)
+  for (const port of [facts.rpc, facts.web])
+    await checkPort(port, `the ${port.protocol} port of the ${facts.name}`)
   const log = openLog(facts.logFile)
   const logStart = statSync(facts.logFile).size
   const child = launch(config, facts.name, log, modules)

@@ -1,13 +1,16 @@
 /** Where a daemon listens and keeps its files, as the configuration says. */
 import { join, resolve } from 'node:path'
-import type { Config } from '../../core/config/index.ts'
+import type { Config, Option } from '../../core/config/index.ts'
 import type { Runtime } from '../../core/index.ts'
 import * as o from '../../core/options/index.ts'
 
-export const DAEMONS = ['master', 'worker'] as const
+/** In the order in which they start. */
+export const DAEMONS = ['master', 'worker', 'proxy'] as const
 export type DaemonName = (typeof DAEMONS)[number]
 
 export interface PortFact {
+  /** What is spoken there. */
+  readonly protocol: 'RPC' | 'HTTP' | 'S3' | 'WebHDFS'
   readonly key: string
   readonly host: string
   readonly port: number
@@ -15,7 +18,9 @@ export interface PortFact {
 
 export interface DaemonFacts {
   readonly name: DaemonName
+  /** Of a proxy, the S3 gateway. */
   readonly rpc: PortFact
+  /** Of a proxy, the WebHDFS gateway. */
   readonly web: PortFact
   readonly pidFile: string
   readonly logFile: string
@@ -31,7 +36,12 @@ export interface LaunchModules {
 }
 
 export function daemonFacts(config: Config, name: DaemonName): DaemonFacts {
-  const fact = (host: string, port: number, key: string): PortFact => ({ key, host, port })
+  const fact = (protocol: PortFact['protocol'], host: Option<string>, port: Option<number>): PortFact => ({
+    protocol,
+    key: port.key,
+    host: config.get(host),
+    port: config.get(port),
+  })
   const files = {
     pidFile: resolve(join(config.get(o.DATA), 'pids', `${name}.json`)),
     logFile: resolve(join(config.get(o.LOGS_DIR), `${name}.log`)),
@@ -40,16 +50,24 @@ export function daemonFacts(config: Config, name: DaemonName): DaemonFacts {
     return {
       name,
       ...files,
-      rpc: fact(config.get(o.MASTER_BIND_HOST), config.get(o.MASTER_RPC_PORT), o.MASTER_RPC_PORT.key),
-      web: fact(config.get(o.MASTER_WEB_BIND_HOST), config.get(o.MASTER_WEB_PORT), o.MASTER_WEB_PORT.key),
+      rpc: fact('RPC', o.MASTER_BIND_HOST, o.MASTER_RPC_PORT),
+      web: fact('HTTP', o.MASTER_WEB_BIND_HOST, o.MASTER_WEB_PORT),
+    }
+  }
+  if (name === 'proxy') {
+    return {
+      name,
+      ...files,
+      rpc: fact('S3', o.PROXY_BIND_HOST, o.PROXY_S3_PORT),
+      web: fact('WebHDFS', o.PROXY_BIND_HOST, o.PROXY_WEBHDFS_PORT),
     }
   }
   return {
     name,
     ...files,
     needs: `${config.get(o.MASTER_HOSTNAME)}:${config.get(o.MASTER_RPC_PORT)}`,
-    rpc: fact(config.get(o.WORKER_BIND_HOST), config.get(o.WORKER_RPC_PORT), o.WORKER_RPC_PORT.key),
-    web: fact(config.get(o.WORKER_WEB_BIND_HOST), config.get(o.WORKER_WEB_PORT), o.WORKER_WEB_PORT.key),
+    rpc: fact('RPC', o.WORKER_BIND_HOST, o.WORKER_RPC_PORT),
+    web: fact('HTTP', o.WORKER_WEB_BIND_HOST, o.WORKER_WEB_PORT),
   }
 }
 

@@ -144,7 +144,7 @@ test('a port in use names its holder and the key that chooses another', async ()
   try {
     expect(portHolder(port)).toMatchObject({ pid: process.pid })
     await expect(
-      checkPort({ host: '127.0.0.1', port, key: 'alluxio.master.rpc.port' }, 'the RPC port'),
+      checkPort({ protocol: 'RPC', host: '127.0.0.1', port, key: 'alluxio.master.rpc.port' }, 'the RPC port'),
     ).rejects.toMatchObject({
       code: 'UNAVAILABLE',
       reason: 'ADDRESS_IN_USE',
@@ -154,7 +154,7 @@ test('a port in use names its holder and the key that chooses another', async ()
   } finally {
     server.close()
   }
-  await checkPort({ host: '127.0.0.1', port: 0, key: 'k' }, 'any port')
+  await checkPort({ protocol: 'RPC', host: '127.0.0.1', port: 0, key: 'k' }, 'any port')
 })
 
 test('a log rotates when it has grown large, and its tail is readable', () => {

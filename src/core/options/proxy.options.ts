@@ -1,0 +1,28 @@
+import { option } from '../config/option.ts'
+
+export const PROXY_HOSTNAME = option('alluxio.proxy.hostname', 'string', {
+  default: '127.0.0.1',
+  scope: 'all',
+  doc: 'Host name that others use for the proxy of this machine.',
+})
+export const PROXY_BIND_HOST = option('alluxio.proxy.web.bind.host', 'string', {
+  default: '127.0.0.1',
+  scope: 'proxy',
+  doc: 'Address that the gateways of the proxy bind.',
+})
+export const PROXY_S3_PORT = option('alluxio.proxy.web.port', 'port', {
+  default: 39999,
+  scope: 'all',
+  doc: 'Port of the S3 gateway.',
+})
+export const PROXY_WEBHDFS_PORT = option('alluxio.proxy.webhdfs.port', 'port', {
+  default: 39870,
+  scope: 'all',
+  doc: 'Port of the WebHDFS gateway; also metrics and health of the proxy.',
+})
+export const PROXY_MAX_CONNECTIONS = option('alluxio.proxy.web.connections.max', 'int', {
+  default: 10_000,
+  scope: 'proxy',
+  doc: 'Connections that each gateway of the proxy holds open at once; more are turned away.',
+  min: 1,
+})

@@ -1,0 +1,57 @@
+/** Wiring of the proxy. */
+import { connectFileSystems } from '../../client/index.ts'
+import type { Config } from '../../core/config/index.ts'
+import { type Log, Metrics, type Runtime, Supervisor, toAlluxioError } from '../../core/index.ts'
+import * as o from '../../core/options/index.ts'
+import type { Transport } from '../../rpc/index.ts'
+import { HttpDoor } from '../http.ts'
+
+export interface ProxyModules {
+  readonly runtime: Runtime
+  readonly transport: Transport
+  readonly log: Log
+}
+
+export interface Proxy {
+  readonly webHdfsPort: number
+  /** Settles when the daemon has ended; rejects with what ended it. */
+  readonly ended: Promise<void>
+  stop(): Promise<void>
+}
+
+/**
+ * Resolves when the gateways serve; the master may come later.
+ * @throws UNAVAILABLE reason ADDRESS_IN_USE
+ */
+export async function startProxy(config: Config, modules: ProxyModules): Promise<Proxy> {
+  try {
+    return await serve(config, modules)
+  } catch (error) {
+    throw toAlluxioError(error, 'start proxy')
+  }
+}
+
+async function serve(config: Config, modules: ProxyModules): Promise<Proxy> {
+  const { runtime, log } = modules
+  const metrics = new Metrics()
+  const fileSystems = connectFileSystems({}, { ...modules, config })
+  const bind = {
+    host: config.get(o.PROXY_BIND_HOST),
+    allowRemote: config.get(o.SECURITY_TRANSPORT) === 'none',
+    maxConnections: config.get(o.PROXY_MAX_CONNECTIONS),
+  }
+  const webHdfs = new HttpDoor(
+    { ...bind, port: config.get(o.PROXY_WEBHDFS_PORT), requestTimeoutMs: 0 },
+    { metrics, log, state: () => supervisor.state },
+  )
+  const supervisor: Supervisor = new Supervisor(
+    [{ name: 'connections', start() {}, stop: () => fileSystems.close() }, webHdfs],
+    { runtime, log },
+  )
+  await supervisor.start()
+  return {
+    webHdfsPort: webHdfs.port,
+    ended: supervisor.ended,
+    stop: () => supervisor.stop(),
+  }
+}

@@ -1,0 +1,8 @@
+/**
+ * Gateways: the protocols of others (WebHDFS, S3) over the client library, and the HTTP servers that they and the daemons
+ * stand behind.
+ *
+ * Owns what is read from and written to an HTTP connection: parsing, authentication before routing, bounds of size, time and
+ * number, and the protocols' own errors. Never touches a block, a store or metadata but through `src/client`.
+ */
+export { HttpListener, type HttpListenerOptions } from './http/listener.ts'
