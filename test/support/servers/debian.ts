@@ -1,8 +1,8 @@
 /** Programs that Debian packages: installed on first use where the tests may do that (root, apt-get). */
-import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { ServerMissing } from './binary.ts'
+import { complete } from './process.ts'
 
 const SYSTEM = ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
 
@@ -37,31 +37,11 @@ export async function debianPrograms(
 }
 
 /** Runs a program to its end; returns what it printed. @throws ServerMissing with its last words */
-export function run(program: string, args: readonly string[], timeoutMs = 300_000): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(programPath(program) ?? program, args, {
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: timeoutMs,
-      killSignal: 'SIGKILL',
-    })
-    let printed = ''
-    let said = ''
-    child.stdout.on('data', (chunk: Buffer) => {
-      printed += chunk.toString()
-    })
-    child.stderr.on('data', (chunk: Buffer) => {
-      said = (said + chunk.toString()).slice(-2000)
-    })
-    child.once('error', (error) => reject(new ServerMissing(`${program}: ${error.message}`)))
-    child.once('close', (code) => {
-      if (code === 0) resolve(printed)
-      else
-        reject(
-          new ServerMissing(
-            `${program} ${args.join(' ')} failed: ${said.trim()} ${printed.slice(-500).trim()}`,
-          ),
-        )
-    })
-  })
+export async function run(program: string, args: readonly string[], timeoutMs = 300_000): Promise<string> {
+  const binary = programPath(program) ?? program
+  try {
+    return await complete({ binary, args, env: { DEBIAN_FRONTEND: 'noninteractive' }, timeoutMs })
+  } catch (error) {
+    throw new ServerMissing((error as Error).message)
+  }
 }

@@ -6,19 +6,23 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { cached, ServerMissing } from './binary.ts'
-import { debianPrograms, run } from './debian.ts'
+import { ServerMissing } from './binary.ts'
+import { run } from './debian.ts'
+import { mavenJars } from './maven.ts'
 import { freePort, ServerProcess, scratchFolder } from './process.ts'
 
 const VERSION = '3.4.1'
-const JARS = [
-  ['org.apache.hadoop', 'hadoop-client-minicluster', VERSION],
-  ['org.apache.hadoop', 'hadoop-client-runtime', VERSION],
-  ['org.apache.hadoop', 'hadoop-client-api', VERSION],
-  ['org.slf4j', 'slf4j-reload4j', '1.7.36'],
-  ['javax.xml.bind', 'jaxb-api', '2.3.1'],
-  ['org.glassfish.jaxb', 'jaxb-runtime', '2.3.1'],
-] as const
+const JARS = {
+  name: 'hadoop-hdfs',
+  jars: [
+    `org.apache.hadoop:hadoop-client-minicluster:${VERSION}`,
+    `org.apache.hadoop:hadoop-client-runtime:${VERSION}`,
+    `org.apache.hadoop:hadoop-client-api:${VERSION}`,
+    'org.slf4j:slf4j-reload4j:1.7.36',
+    'javax.xml.bind:jaxb-api:2.3.1',
+    'org.glassfish.jaxb:jaxb-runtime:2.3.1',
+  ],
+}
 const SERVICE = 'pair'
 const READY_MS = 120_000
 
@@ -52,8 +56,7 @@ export interface HdfsServer {
 
 /** @throws ServerMissing with the reason */
 export async function startHdfs(options: { readonly pair?: boolean } = {}): Promise<HdfsServer> {
-  await debianPrograms(['java', 'mvn'], ['openjdk-17-jre-headless', 'maven'])
-  const jars = await hadoopJars()
+  const jars = await mavenJars(JARS)
   const cluster = new HdfsCluster(jars, options.pair === true ? 2 : 1)
   try {
     await cluster.start()
@@ -62,23 +65,6 @@ export async function startHdfs(options: { readonly pair?: boolean } = {}): Prom
     await cluster.stop()
     throw error
   }
-}
-
-function hadoopJars(): Promise<string> {
-  return cached(`hadoop-${VERSION}`, async (scratch) => {
-    const dependencies = JARS.map(
-      ([group, artifact, version]) =>
-        `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`,
-    )
-    const pom = join(scratch, 'pom.xml')
-    writeFileSync(
-      pom,
-      `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>test</groupId><artifactId>hdfs</artifactId><version>1</version><dependencies>${dependencies.join('')}</dependencies></project>`,
-    )
-    const lib = join(scratch, 'lib')
-    await run('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${lib}`])
-    return lib
-  })
 }
 
 class HdfsCluster implements HdfsServer {

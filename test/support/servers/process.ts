@@ -84,6 +84,41 @@ export class ServerProcess {
   }
 }
 
+export interface Job extends Omit<ServerCommand, 'startMs'> {
+  readonly cwd?: string
+  /** Milliseconds until it is killed. @default 300,000 */
+  readonly timeoutMs?: number
+}
+
+/** Runs a program to its end; returns what it printed. @throws Error with its last words */
+export function complete({ binary, args, env, cwd, timeoutMs = 300_000 }: Job): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(binary, args, {
+      env: { ...process.env, ...env },
+      ...(cwd === undefined ? {} : { cwd }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+    })
+    let printed = ''
+    let said = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      printed += chunk.toString()
+    })
+    child.stderr.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-8000)
+    })
+    child.once('error', reject)
+    child.once('close', (code, signal) => {
+      if (code === 0) resolve(printed)
+      else {
+        const words = `${said.trim()}\n${printed.slice(-2000).trim()}`
+        reject(new Error(`${binary} ${args.join(' ')} ended with ${signal ?? code}: ${words}`))
+      }
+    })
+  })
+}
+
 /** A port that was free a moment ago. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
