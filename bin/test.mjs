@@ -23,6 +23,7 @@ const suites = {
   integration: jest(['test/integration'], ['--runInBand']),
   sim: jest(['test/sim'], ['--runInBand']),
   e2e: jest(['test/e2e'], ['--runInBand']),
+  frameworks: jest(['test/frameworks'], ['--runInBand']),
 }
 
 const wanted = process.argv.slice(2)

@@ -19,6 +19,8 @@ export interface ClusterOptions {
   readonly properties?: Readonly<Record<string, string>>
   /** Quota of the MEM tier. @default 256MB */
   readonly memory?: string
+  /** Starts a proxy as well. @default false */
+  readonly proxy?: boolean
   /** Environment of the daemons, such as credentials. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -97,7 +99,12 @@ export class Cluster {
   readonly folder: string
   readonly master: Daemon
   readonly workers: readonly Daemon[]
+  /** There is one if the options say so. */
+  readonly proxy: Daemon | undefined
   readonly masterAddress: string
+  /** `127.0.0.1:port` of the gateways, whether there is a proxy or not. */
+  readonly webHdfs: string
+  readonly s3: string
   /** `-D` arguments for commands that talk to this cluster. */
   readonly flags: readonly string[]
   readonly env: Readonly<Record<string, string>>
@@ -107,12 +114,24 @@ export class Cluster {
   private constructor(
     fields: Pick<
       Cluster,
-      'folder' | 'master' | 'workers' | 'masterAddress' | 'flags' | 'env' | 'memoryFolders'
+      | 'folder'
+      | 'master'
+      | 'workers'
+      | 'proxy'
+      | 'masterAddress'
+      | 'webHdfs'
+      | 's3'
+      | 'flags'
+      | 'env'
+      | 'memoryFolders'
     >,
   ) {
     this.folder = fields.folder
     this.master = fields.master
     this.workers = fields.workers
+    this.proxy = fields.proxy
+    this.webHdfs = fields.webHdfs
+    this.s3 = fields.s3
     this.masterAddress = fields.masterAddress
     this.flags = fields.flags
     this.env = fields.env
@@ -123,14 +142,17 @@ export class Cluster {
     workers = 1,
     properties = {},
     memory = '256MB',
+    proxy = false,
     env: extra = {},
   }: ClusterOptions = {}): Promise<Cluster> {
     const folder = await mkdtemp(join(tmpdir(), 'alluxio-e2e-'))
-    const [rpc, web, ...workerPorts] = await freePorts(2 + 2 * workers)
+    const [rpc, web, webHdfs, s3, ...workerPorts] = await freePorts(4 + 2 * workers)
     await mkdir(join(folder, 'ufs'), { recursive: true })
     const common = {
       'alluxio.master.rpc.port': String(rpc),
       'alluxio.master.web.port': String(web),
+      'alluxio.proxy.webhdfs.port': String(webHdfs),
+      'alluxio.proxy.web.port': String(s3),
       'alluxio.master.mount.table.root.ufs': join(folder, 'ufs'),
       'alluxio.worker.block.heartbeat.interval': '200ms',
       ...properties,
@@ -159,18 +181,24 @@ export class Cluster {
         workerPorts[2 * i + 1]!,
       )
     })
+    const proxyEnv = { ...env, ALLUXIO_DATA: join(folder, 'proxy') }
     const cluster = new Cluster({
       folder,
       master,
       workers: daemons,
+      proxy: proxy
+        ? new Daemon(['daemon', 'proxy', ...flags], proxyEnv, join(folder, 'proxy.log'), webHdfs!)
+        : undefined,
       masterAddress: `127.0.0.1:${rpc}`,
+      webHdfs: `127.0.0.1:${webHdfs}`,
+      s3: `127.0.0.1:${s3}`,
       flags,
       env,
       memoryFolders,
     })
     try {
       await master.start()
-      await Promise.all(daemons.map((daemon) => daemon.start()))
+      await Promise.all([...daemons, ...(cluster.proxy ? [cluster.proxy] : [])].map((daemon) => daemon.start()))
       await cluster.workersLive(workers)
     } catch (error) {
       await cluster.dispose()
@@ -203,7 +231,8 @@ export class Cluster {
 
   async dispose(): Promise<void> {
     await Promise.allSettled([...this.#clients].map((client) => client.close()))
-    await Promise.allSettled([...this.workers, this.master].map((daemon) => daemon.kill()))
+    const daemons = [...this.workers, this.master, ...(this.proxy ? [this.proxy] : [])]
+    await Promise.allSettled(daemons.map((daemon) => daemon.kill()))
     for (const folder of [this.folder, ...this.memoryFolders])
       await rm(folder, { recursive: true, force: true })
   }
