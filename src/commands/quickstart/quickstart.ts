@@ -1,7 +1,7 @@
 import { Config, environment } from '../../core/config/index.ts'
 import { AlluxioError, formatBytes, systemRuntime } from '../../core/index.ts'
 import { DATA } from '../../core/options/index.ts'
-import { stopDaemon } from '../../daemon/launch/index.ts'
+import { DAEMONS, stopDaemon } from '../../daemon/launch/index.ts'
 import { connect } from '../cluster.ts'
 import { AlluxioCommand, Flags } from '../command.ts'
 import { columns } from '../format.ts'
@@ -59,12 +59,12 @@ export class Quickstart extends AlluxioCommand {
 
   async #tour(sources: readonly DataSource[]): Promise<readonly TimedRead[]> {
     const { properties, signal } = this.invocation
-    this.#step('A master and a worker')
+    this.#step('A master, a worker and a proxy with the S3 and WebHDFS gateways')
     const site = writeSite(this.configuration)
     if (site !== undefined) this.#say(`Settings of this cluster: ${site}`)
     const config = Config.load({ properties })
     const report = (_json: unknown, text: string) => this.#say(text)
-    await startDaemons(config, ['master', 'worker'], { properties, deadlineMs: READY_MS, signal, report })
+    await startDaemons(config, DAEMONS, { properties, deadlineMs: READY_MS, signal, report })
     const fs = await connect(properties)
     const tour: Tour = {
       fs,
@@ -116,7 +116,7 @@ export class Quickstart extends AlluxioCommand {
 
   async #stopAll(): Promise<void> {
     this.#step('Stop')
-    for (const name of ['worker', 'master'] as const) {
+    for (const name of [...DAEMONS].reverse()) {
       const outcome = await stopDaemon(
         this.configuration,
         { name, deadlineMs: 30_000 },

@@ -21,17 +21,18 @@ const states = async () => JSON.parse((await place.run(['status', '--json'])).st
 
 test('a whole life, every step twice', async () => {
   expect((await place.run(['status'])).status).toBe(69)
-  expect((await place.run(['stop'])).stdout).toBe('The worker was not running\nThe master was not running\n')
+  expect((await place.run(['stop'])).stdout).toBe('The proxy was not running\nThe worker was not running\nThe master was not running\n')
   const first = await place.ok('start', 'local', ...place.tier)
   expect(first).toMatch(
     new RegExp(
-      `^Formatted \\S+\nThe master serves: pid \\d+, port ${place.ports.masterRpc}, .*\nThe worker serves: pid \\d+, .*MEM 128\\.00MB\n$`,
+      `^Formatted \\S+\nThe master serves: pid \\d+, port ${place.ports.masterRpc}, .*\nThe worker serves: pid \\d+, .*MEM 128\\.00MB\nThe proxy serves: pid \\d+, port \\d+, .*\n$`,
     ),
   )
   const before = await states()
   expect(before.map(({ daemon, state }) => `${daemon} ${state}`)).toEqual([
     'master serving',
     'worker serving',
+    'proxy serving',
   ])
   const second = await place.ok('start', 'local', ...place.tier)
   expect(second).toMatch(/^The master was already running: .*\nThe worker was already running: /)
@@ -44,8 +45,8 @@ test('a whole life, every step twice', async () => {
   await place.ok('fs', 'mkdir', '/stays')
   const refused = await place.run(['format', '--yes'])
   expect(refused).toMatchObject({ status: 75, stdout: '', stderr: expect.stringContaining('alluxio stop') })
-  expect(await place.ok('stop')).toBe('The worker has stopped\nThe master has stopped\n')
-  expect((await states()).map(({ state }) => state)).toEqual(['absent', 'absent'])
+  expect(await place.ok('stop')).toBe('The proxy has stopped\nThe worker has stopped\nThe master has stopped\n')
+  expect((await states()).map(({ state }) => state)).toEqual(['absent', 'absent', 'absent'])
   expect((await place.run(['stop'])).status).toBe(0)
   await place.ok('start', 'master')
   expect(await place.ok('fs', 'ls', '/')).toContain('/stays')

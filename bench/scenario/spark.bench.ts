@@ -1,0 +1,115 @@
+/**
+ * Spark scans Parquet and many small files: on a local folder, warm through `alluxio://`, and by s3a on MinIO with a delay before it.
+ *
+ *   node bench/scenario/spark.bench.ts [--mib=2048] [--small=10000] [--rounds=4] [--delay=20]
+ *
+ * One Spark process with two cores does all; the bases take turns, and the first round warms up and is left out. Prints JSON lines.
+ * Needs a JDK, Maven, Python and Go for MinIO; disk for twice the data, memory for once.
+ */
+import { createReadStream, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { sparkSettings } from '../../test/frameworks/spark/settings.ts'
+import { Cluster } from '../../test/support/cluster.ts'
+import { startMinio, startToxiproxy } from '../../test/support/servers/index.ts'
+import { Spark } from '../../test/support/servers/spark.ts'
+
+const { values: flags } = parseArgs({
+  options: {
+    mib: { type: 'string', default: '2048' },
+    small: { type: 'string', default: '10000' },
+    rounds: { type: 'string', default: '4' },
+    delay: { type: 'string', default: '20' },
+  },
+})
+const BYTES_A_ROW = 75
+const SMALL_BYTES = 4096
+const LANES = 16
+const program = resolve('test/frameworks/spark/workload.py')
+const release = '4.0'
+
+const spark = await Spark.install(release)
+const minio = await startMinio()
+const toxiproxy = await startToxiproxy()
+const cluster = await Cluster.start({ proxy: true, memory: `${Number(flags.mib) * 2 + 512}MB` })
+const data = join(cluster.folder, 'ufs', 'data')
+const slow = await toxiproxy.proxy('minio', minio.endpoint)
+await toxiproxy.toxic('minio', 'latency', { latency: Number(flags.delay) })
+const s3 = { endpoint: slow, accessKeyId: minio.accessKey, secretAccessKey: minio.secretKey }
+const settings = await sparkSettings(
+  release,
+  { cluster, s3 },
+  { 'spark.driver.memory': '1500m', 'spark.hadoop.fs.s3a.endpoint': slow },
+)
+const out = join(cluster.folder, 'told.json')
+
+async function submit(args: readonly string[]): Promise<void> {
+  await spark.submit({ program, args: [...args, '--out', out], settings, timeoutMs: 3_600_000 })
+}
+
+/** Puts what lies in a folder into the bucket, past the delay. */
+async function upload(folder: string): Promise<void> {
+  const client = new S3Client({
+    endpoint: minio.endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId: minio.accessKey, secretAccessKey: minio.secretKey },
+  })
+  const names = readdirSync(join(data, folder)).filter((name) => !name.startsWith('.'))
+  const lane = async () => {
+    for (let name = names.pop(); name !== undefined; name = names.pop()) {
+      const path = join(data, folder, name)
+      const [Key, ContentLength] = [`${folder}/${name}`, statSync(path).size]
+      const Body = ContentLength === 0 ? '' : createReadStream(path)
+      await client.send(new PutObjectCommand({ Bucket: minio.bucket, Key, Body, ContentLength }))
+    }
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
+  client.destroy()
+}
+
+try {
+  mkdirSync(join(data, 'small'), { recursive: true })
+  const line = `${'0123456789abcde '.repeat(4).trim()}\n`
+  const text = line.repeat(SMALL_BYTES / line.length)
+  for (let i = 0; i < Number(flags.small); i++) writeFileSync(join(data, 'small', `f${i}`), `${i}\n${text}`)
+  const rows = Math.round((Number(flags.mib) * 2 ** 20) / BYTES_A_ROW)
+  await submit(['--base', `local=file://${data}/x`, '--sections', 'fill', '--rows', String(rows)])
+  for (const folder of ['scan', 'small']) await upload(folder)
+  const fs = await cluster.connect()
+  for await (const { path, folder } of fs.list('/data', { recursive: true })) if (!folder) await fs.load(path)
+  const bases = {
+    local: `file://${data}/x`,
+    alluxio: `alluxio://${cluster.webHdfs}/data/x`,
+    s3a: `s3a://${minio.bucket}/x`,
+  }
+  const named = Object.entries(bases).flatMap(([name, uri]) => ['--base', `${name}=${uri}`])
+  await submit([...named, '--sections', 'scan', '--rounds', flags.rounds])
+  report(Object.keys(bases))
+} finally {
+  await cluster.dispose()
+  await Promise.all([minio.stop(), toxiproxy.stop()])
+  spark.remove()
+}
+
+function report(bases: readonly string[]): void {
+  interface Told {
+    readonly round: number
+    readonly base: string
+    readonly result: Readonly<Record<string, number>>
+  }
+  const { told } = JSON.parse(readFileSync(out, 'utf8')) as { told: Told[] }
+  const median = (base: string, kind: string) => {
+    const seconds = told.filter((each) => each.base === base && each.round > 0).map(({ result }) => result[kind]!)
+    return seconds.sort((a, b) => a - b)[Math.floor(seconds.length / 2)]!
+  }
+  const bytes = readdirSync(join(data, 'scan')).reduce((sum, name) => sum + statSync(join(data, 'scan', name)).size, 0)
+  console.log(JSON.stringify({ parquetBytes: bytes, smallFiles: Number(flags.small), delayMs: Number(flags.delay) }))
+  for (const kind of ['parquet', 'small']) {
+    const seconds = Object.fromEntries(bases.map((base) => [base, median(base, kind)]))
+    const ratio = (a: number, b: number) => Number((a / b).toFixed(2))
+    const { alluxio, local, s3a } = seconds as { alluxio: number; local: number; s3a: number }
+    console.log(JSON.stringify({ kind, seconds, ofLocal: ratio(alluxio, local), fasterThanS3a: ratio(s3a, alluxio) }))
+  }
+}
