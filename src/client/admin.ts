@@ -11,6 +11,15 @@ export function adminOf(master: Client<typeof MasterAdmin>, fs: Client<typeof Ma
     blockInfo: (blockId) => master.blockInfo({ blockId }),
     configuration: async () => (await master.configuration({})).values,
     setUfsMode: async (uri, mode) => (await master.setUfsMode({ uri, mode })).paths,
+    storeChanges: async () => (await master.changes({})).changes,
+    credentials: {
+      put: async (credential) => {
+        await master.putCredential({ ...credential })
+      },
+      list: async () => (await master.credentials({})).credentials,
+      delete: async (accessKeyId) => (await master.deleteCredential({ accessKeyId })).deleted,
+      signingKey: (accessKeyId, date, region) => master.signingKey({ accessKeyId, date, region }),
+    },
     pathConf: async () => (await fs.pathConf({})).entries,
     setPathConf: async (path, { set = {}, remove = [] }) => {
       await master.setPathConf({ path, set: { ...set }, remove: [...remove] })

@@ -110,6 +110,10 @@ export class ClusterFileSystem implements FileSystem {
     }
   }
 
+  async checkAccess(path: string, bits: number): Promise<void> {
+    await this.#fs.checkAccess({ path: canonicalPath(path), bits })
+  }
+
   list(path: string, options: ListOptions = {}): AsyncIterable<FileStatus> {
     const syncIntervalMs = this.#syncInterval(canonicalPath(path), options.syncIntervalMs)
     const synced = syncIntervalMs === undefined ? options : { ...options, syncIntervalMs }
@@ -134,6 +138,8 @@ export class ClusterFileSystem implements FileSystem {
       },
       this.#modules,
     )
+    const known = options.known?.(file.status)
+    if (known !== undefined) return known
     const tallies = new ReadTallies()
     const reads = new BlockReads({ policy, retryMs: this.#options.retryMs }, file, tallies, signal, modules)
     return new BlockFileReader(file, { ...modules, reads, tallies })
@@ -165,10 +171,20 @@ export class ClusterFileSystem implements FileSystem {
     const options = this.#withDefaults(asked, found instanceof Promise ? await found : found)
     const { writeType, policy, signal } = options
     const created = await this.#create(path, options, writeType, false)
-    const status = statusOfEntry(path, created.entry)
+    const { staged } = created
+    const { mode, ttlMs, ttlAction } = options
+    const status = statusOfEntry(staged ?? path, created.entry)
     const { runtime, log, fs, workers, tierFiles } = this.#modules
     const writer = new BlockedFileWriter(
-      { status, source: created.source, writeType, policy, retryMs: this.#options.retryMs, signal },
+      {
+        status,
+        source: created.source,
+        writeType,
+        policy,
+        retryMs: this.#options.retryMs,
+        signal,
+        publish: staged === undefined ? undefined : { path, ...defined({ mode, ttlMs, ttlAction }) },
+      },
       {
         runtime,
         log,
@@ -193,7 +209,7 @@ export class ClusterFileSystem implements FileSystem {
     const options = this.#withDefaults(asked, found instanceof Promise ? await found : found)
     const { writeType } = options
     // The through types promise an object in the under-store, which a worker has to make.
-    if (writeType === 'CACHE_THROUGH' || writeType === 'THROUGH') {
+    if (writeType === 'CACHE_THROUGH' || writeType === 'THROUGH' || options.staged === true) {
       return (await this.create(path, options)).close()
     }
     const created = await this.#create(path, options, writeType, true)
@@ -213,7 +229,7 @@ export class ClusterFileSystem implements FileSystem {
 
   #create(path: string, options: CreateOptions, writeType: o.WriteType, complete: boolean): Promise<Created> {
     const { blockSizeBytes = this.#options.blockSizeBytes, recursive = true, overwrite = false } = options
-    const { mode, ttlMs, ttlAction, replicationMin, replicationMax } = options
+    const { mode, ttlMs, ttlAction, replicationMin, replicationMax, staged } = options
     const request: CreateRequest = {
       path,
       commandId: this.#commandId(),
@@ -221,7 +237,7 @@ export class ClusterFileSystem implements FileSystem {
       recursive,
       overwrite,
       writeType,
-      ...defined({ mode, ttlMs, ttlAction, replicationMin, replicationMax }),
+      ...defined({ mode, ttlMs, ttlAction, replicationMin, replicationMax, staged }),
       ...(complete ? { complete } : {}),
     }
     return this.#fs.create(request, signalOf(options))
@@ -288,9 +304,8 @@ export class ClusterFileSystem implements FileSystem {
   }
 
   async contentSummary(path: string): Promise<ContentSummary> {
-    const { files, directories, bytes, cachedBytes, inMemoryBytes } = await this.#fs.contentSummary({
-      path: canonicalPath(path),
-    })
+    const request = this.#synced(canonicalPath(path), undefined)
+    const { files, directories, bytes, cachedBytes, inMemoryBytes } = await this.#fs.contentSummary(request)
     return { files, directories, bytes, cachedBytes, inMemoryBytes }
   }
 

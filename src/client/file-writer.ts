@@ -1,12 +1,12 @@
 /** A file being written. Small files are kept until they are whole and go with one call; larger ones go as they come. */
 import { Writable } from 'node:stream'
-import { AlluxioError, errorCode, type Log, toAlluxioError } from '../core/index.ts'
+import { AlluxioError, backoffMs, errorCode, type Log, sleep, toAlluxioError } from '../core/index.ts'
 import type { LocationPolicy, WriteType } from '../core/options/index.ts'
-import type { Client, MasterFs } from '../rpc/index.ts'
+import type { Client, Infer, MasterFs } from '../rpc/index.ts'
 import { BlockStream, type BlockStreamModules, type WrittenFile } from './block-stream.ts'
 import { type EntryStatus, statusOfEntry } from './file-status.ts'
 import type { Source } from './open-file.ts'
-import type { FileStatus, FileWriter } from './types.ts'
+import type { CloseOptions, FileStatus, FileWriter } from './types.ts'
 
 export interface NewFile {
   readonly status: EntryStatus
@@ -15,7 +15,11 @@ export interface NewFile {
   readonly policy: LocationPolicy
   readonly retryMs: number
   readonly signal: AbortSignal | undefined
+  /** Where a file comes to be that is written aside. */
+  readonly publish: Publish | undefined
 }
+
+type Publish = NonNullable<Infer<(typeof MasterFs)['methods']['complete']['request']>['publish']>
 
 export interface FileWriterModules extends BlockStreamModules {
   readonly fs: Client<typeof MasterFs>
@@ -26,6 +30,12 @@ export interface FileWriterModules extends BlockStreamModules {
 /** Files up to this size go with one call. */
 const SMALL_BYTES = 2 ** 20
 const NO_BYTES = new Uint8Array(0)
+const PERSIST_POLL_MS = 20
+const MAX_PERSIST_POLL_MS = 1_000
+
+function isThrough(writeType: WriteType): boolean {
+  return writeType === 'THROUGH' || writeType === 'CACHE_THROUGH'
+}
 
 export class BlockedFileWriter implements FileWriter {
   readonly path: string
@@ -44,7 +54,7 @@ export class BlockedFileWriter implements FileWriter {
   constructor(file: NewFile, modules: FileWriterModules) {
     this.#file = file
     this.#modules = modules
-    this.path = file.status.path
+    this.path = file.publish?.path ?? file.status.path
     this.#smallBytes = Math.min(SMALL_BYTES, file.status.blockSizeBytes)
   }
 
@@ -94,15 +104,13 @@ export class BlockedFileWriter implements FileWriter {
   }
 
   #openStream(): BlockStream {
-    const { status, source, writeType, policy, retryMs } = this.#file
-    const through = writeType === 'THROUGH' || writeType === 'CACHE_THROUGH'
-    return new BlockStream(
-      { status, source, cached: writeType !== 'THROUGH', through, policy, retryMs },
-      this.#modules,
-    )
+    const { status, source, writeType, policy, retryMs, publish } = this.#file
+    const through = publish === undefined && isThrough(writeType)
+    const cached = !through || writeType !== 'THROUGH'
+    return new BlockStream({ status, source, cached, through, policy, retryMs }, this.#modules)
   }
 
-  async close(): Promise<FileStatus> {
+  async close(options: CloseOptions = {}): Promise<FileStatus> {
     await this.#last?.catch(() => {})
     await this.#takingBack
     this.#checkOpen()
@@ -111,9 +119,11 @@ export class BlockedFileWriter implements FileWriter {
     try {
       const file = await this.#finish()
       completing = true
-      const status = await this.#complete(file)
+      const status = await this.#complete(file, options)
       this.#state = 'ended'
-      return status
+      return this.#file.publish !== undefined && isThrough(this.#file.writeType)
+        ? await this.#persisted(status)
+        : status
     } catch (error) {
       this.#failure = error
       const code = errorCode(error)
@@ -129,25 +139,57 @@ export class BlockedFileWriter implements FileWriter {
     if (this.#stream !== undefined) return this.#stream.finish()
     const { writeType } = this.#file
     const isEmpty = this.#written === 0
-    if (isEmpty && (writeType === 'MUST_CACHE' || writeType === 'ASYNC_THROUGH')) return { blocks: [] }
+    if (isEmpty && (this.#file.publish !== undefined || !isThrough(writeType))) return { blocks: [] }
     this.#stream = this.#openStream()
     const [first = NO_BYTES, ...rest] = this.#small.splice(0)
     return this.#stream.small(rest.length === 0 ? first : Buffer.concat([first, ...rest]))
   }
 
-  async #complete({ blocks, fingerprint }: WrittenFile): Promise<FileStatus> {
-    const { status, writeType } = this.#file
+  async #complete(
+    { blocks, fingerprint }: WrittenFile,
+    { expects, xattr }: CloseOptions,
+  ): Promise<FileStatus> {
+    const { status, writeType, publish } = this.#file
     const { fs, commandId } = this.#modules
     const { entry } = await fs.complete({
-      path: this.path,
+      path: status.path,
       fileId: status.fileId,
       commandId: commandId(),
       length: this.#written,
       blocks: blocks.map(({ id, workerId, tier }) => ({ id, workerId, tier })),
-      persistAsync: writeType === 'ASYNC_THROUGH',
+      persistAsync: writeType === 'ASYNC_THROUGH' || (publish !== undefined && isThrough(writeType)),
       ...(fingerprint === undefined ? {} : { fingerprint }),
+      ...(publish === undefined
+        ? {}
+        : {
+            publish: {
+              ...publish,
+              ...(expects === undefined ? {} : { expects }),
+              ...(xattr === undefined ? {} : { xattr: { ...xattr } }),
+            },
+          }),
     })
     return statusOfEntry(this.path, entry)
+  }
+
+  /** The through types promise the object in the under-store. A file that was replaced meanwhile has nothing to promise any more. */
+  async #persisted(published: FileStatus): Promise<FileStatus> {
+    const { fs, runtime } = this.#modules
+    let status = published
+    for (let attempt = 0; ; attempt++) {
+      if (status.fileId !== published.fileId || status.persisted) break
+      if (status.persistenceState === 'LOST')
+        throw new AlluxioError('DATA_LOSS', `${this.path} was lost before it was in the under-store`)
+      await sleep(
+        runtime,
+        backoffMs(runtime, attempt, PERSIST_POLL_MS, MAX_PERSIST_POLL_MS),
+        this.#file.signal,
+      )
+      status = statusOfEntry(this.path, (await fs.getStatus({ path: this.path })).entry)
+    }
+    if (this.#file.writeType === 'THROUGH' && status.fileId === published.fileId)
+      await fs.free({ path: this.path, recursive: false, forced: true })
+    return status
   }
 
   async abort(reason?: unknown): Promise<void> {

@@ -69,10 +69,28 @@ export interface CreateOptions {
   readonly replicationMin?: number
   readonly replicationMax?: number
   readonly policy?: LocationPolicy
+  /**
+   * Write the file aside; `close` puts it in its place in one step, over a file that is there, which stays readable until then.
+   * The bytes go to workers first, whatever the write type is.
+   * @default false
+   */
+  readonly staged?: boolean
   readonly signal?: AbortSignal
 }
 
+/** Of a staged file. */
+export interface CloseOptions {
+  /** What has to be at the path: the id of a file, or 0 for nothing. @default nothing, or any file */
+  readonly expects?: number
+  readonly xattr?: Readonly<Record<string, Uint8Array>>
+}
+
 export interface OpenOptions {
+  /**
+   * A reader that is open already for what the path is now, to be used again; asked when the master has answered. It sees the
+   * file's metadata as they were when it was opened.
+   */
+  readonly known?: (status: FileStatus) => FileReader | undefined
   readonly readType?: ReadType
   readonly policy?: LocationPolicy
   readonly syncIntervalMs?: number
@@ -94,6 +112,8 @@ export interface ListOptions {
   readonly recursive?: boolean
   /** Entries a page. @default 1000 */
   readonly pageSize?: number
+  /** Name behind which it begins. */
+  readonly startAfter?: string
   readonly syncIntervalMs?: number
   readonly loadMetadata?: 'NEVER' | 'ONCE' | 'ALWAYS'
   readonly signal?: AbortSignal
@@ -152,8 +172,11 @@ export interface FileWriter {
   /** Resolves when more may be written. `chunk` may be reused once it has resolved. */
   write(chunk: Uint8Array): Promise<void>
   writable(): Writable
-  /** Completes the file: when it resolves, the promise of the write type holds. */
-  close(): Promise<FileStatus>
+  /**
+   * Completes the file: when it resolves, the promise of the write type holds.
+   * @throws CONFLICT reason PRECONDITION when a staged file finds something else in its place than was expected
+   */
+  close(options?: CloseOptions): Promise<FileStatus>
   /** Gives up; nothing is left. */
   abort(reason?: unknown): Promise<void>
 }
@@ -195,6 +218,8 @@ export interface FileSystem extends AsyncDisposable {
   /** Of the file or directory that has the id now, wherever it is. @throws NOT_FOUND, also for an empty file: those have no place in the index of ids */
   getStatusById(fileId: number): Promise<FileStatus>
   exists(path: string): Promise<boolean>
+  /** Whether this user may read (4), write (2) or search (1) a path. @throws PERMISSION_DENIED, NOT_FOUND */
+  checkAccess(path: string, bits: number): Promise<void>
   /** Entries in name order, fetched page by page; recursive: depth first, parents before children. */
   list(path: string, options?: ListOptions): AsyncIterable<FileStatus>
   open(path: string, options?: OpenOptions): Promise<FileReader>
@@ -218,6 +243,7 @@ export interface FileSystem extends AsyncDisposable {
       readonly ttlAction?: TtlAction
     },
   ): Promise<FileStatus>
+  /** Waits for as long as the master works on it, which may be long in an object store; it goes on if the caller leaves. */
   rename(src: string, dst: string): Promise<void>
   delete(
     path: string,
@@ -337,6 +363,35 @@ export interface WorkerStatus {
   readonly revision?: string
 }
 
+/** A rename, delete or mkdir, or what follows a write, that is under way in an under-store. */
+export interface StoreChange {
+  readonly id: number
+  readonly op: string
+  readonly paths: readonly string[]
+  /** Of the store. */
+  readonly uri: string
+  readonly startedMs: number
+  /** Objects moved so far, of a directory that moves object by object. */
+  readonly moved?: number
+  /** What the store answered last, if it has to be asked again. */
+  readonly waitsFor?: string
+}
+
+export interface Credentials {
+  /** @throws ALREADY_EXISTS, INVALID_ARGUMENT, PERMISSION_DENIED to make a key of another user */
+  put(credential: {
+    readonly accessKeyId: string
+    readonly secretAccessKey: string
+    readonly user: string
+  }): Promise<void>
+  /** Without their secrets; for others than superusers their own. */
+  list(): Promise<readonly { accessKeyId: string; user: string; createdMs: number }[]>
+  /** False if there was none. */
+  delete(accessKeyId: string): Promise<boolean>
+  /** What checks signatures of a day (`20261122`) and region. @throws NOT_FOUND, PERMISSION_DENIED for all but superusers */
+  signingKey(accessKeyId: string, date: string, region: string): Promise<{ user: string; key: Uint8Array }>
+}
+
 export interface Admin {
   info(): Promise<{
     clusterId: string
@@ -366,6 +421,10 @@ export interface Admin {
   configuration(): Promise<readonly { key: string; value: string; source: string }[]>
   /** Maintenance of the stores mounted at or below a URI. Resolves with the paths of their mounts. @throws NOT_FOUND */
   setUfsMode(uri: string, mode: 'readWrite' | 'readOnly' | 'noAccess'): Promise<readonly string[]>
+  /** Changes of under-stores under way, oldest first: they go on when whoever asked for them has left. */
+  storeChanges(): Promise<readonly StoreChange[]>
+  /** Keys with which clients of the S3 gateway act as users. */
+  readonly credentials: Credentials
   /** Properties of paths, by path. */
   pathConf(): Promise<readonly PathProperties[]>
   setPathConf(

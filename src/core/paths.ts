@@ -6,6 +6,8 @@ import { AlluxioError } from './errors.ts'
 export const MAX_NAME_BYTES = 255
 export const MAX_PATH_BYTES = 4096
 export const MAX_PATH_DEPTH = 256
+/** Directory of files that are written aside and take their place when they are whole. Nothing of it reaches an under-store. */
+export const STAGING_PATH = '/.alluxio-staging'
 
 /**
  * The canonical form of a user's path: `alluxio://authority` stripped, repeated and trailing slashes removed.

@@ -131,15 +131,20 @@ function tailWith(before: FileRecord, request: AttributeRequest): FileRecord['ta
     if (value === null) delete xattr[name]
     else xattr[name] = value
   }
-  let bytes = 0
-  for (const [name, value] of Object.entries(xattr)) bytes += Buffer.byteLength(name) + value.length
-  if (bytes > MAX_XATTR_BYTES)
-    throw invalid(`extended attributes of ${bytes} bytes: at most ${MAX_XATTR_BYTES}`)
+  checkXattr(xattr)
   return {
     ...rest,
     ...(mediaAfter.length === 0 ? {} : { media: mediaAfter }),
     ...(Object.keys(xattr).length === 0 ? {} : { xattr: { ...xattr } }),
   }
+}
+
+/** @throws INVALID_ARGUMENT for more than an inode may have */
+export function checkXattr(xattr: Readonly<Record<string, Uint8Array>>): void {
+  let bytes = 0
+  for (const [name, value] of Object.entries(xattr)) bytes += Buffer.byteLength(name) + value.length
+  if (bytes > MAX_XATTR_BYTES)
+    throw invalid(`extended attributes of ${bytes} bytes: at most ${MAX_XATTR_BYTES}`)
 }
 
 /** Queues a file's persist; false if it is persisted already. @throws IS_A_DIRECTORY, CONFLICT reason INCOMPLETE or LOST */

@@ -1,8 +1,6 @@
-/** create, complete, mkdir: how inodes come to be. */
+/** create, mkdir: how inodes come to be. */
 import {
   AlluxioError,
-  BLOCKS_PER_FILE,
-  blockCount,
   encodeRecord,
   type FileId,
   type FileRecord,
@@ -15,19 +13,18 @@ import {
   type PersistenceState,
   RecordView,
 } from '../core/index.ts'
-import { WRITE } from './access.ts'
 import type { Directory } from './directory.ts'
 import { type Engine, invalid, mediaOf } from './engine.ts'
 import { inodeKey } from './keys.ts'
 import { notFound, type Place } from './tree.ts'
-import type { Caller, CompleteRequest, CreateOutcome, CreateRequest, Inode, MkdirRequest } from './types.ts'
+import type { Caller, CreateOutcome, CreateRequest, Inode, MkdirRequest } from './types.ts'
 
 const MAX_BLOCK_BYTES = 2 ** 32 - 1
 const MAX_MODE = 0o7777
 const MAX_USER_LENGTH = 256
 
 /** A place for a new name: the directory that exists, what is missing below it, and what has the name now. */
-interface Target {
+export interface Target {
   readonly directory: Directory
   readonly missing: readonly string[]
   readonly name: string
@@ -153,7 +150,11 @@ function newFile(
   return inherits ? { ...record, ...inheritedAcl(above, record) } : record
 }
 
-function persistenceOf(complete: boolean, async: boolean, fingerprint: string | undefined): PersistenceState {
+export function persistenceOf(
+  complete: boolean,
+  async: boolean,
+  fingerprint: string | undefined,
+): PersistenceState {
   if (!complete) return 'NOT_PERSISTED'
   if (fingerprint !== undefined) return 'PERSISTED'
   return async ? 'TO_BE_PERSISTED' : 'NOT_PERSISTED'
@@ -177,7 +178,7 @@ export function createdBefore(
 }
 
 /** Where the inode with this id is: at the path, or where it went. */
-function placeOf(
+export function placeOf(
   engine: Engine,
   path: string,
   id: FileId,
@@ -212,55 +213,6 @@ export function foundAgain(engine: Engine, path: string, id: FileId): CreateOutc
 
 export function childPath(parent: string, name: string): string {
   return parent === '/' ? `/${name}` : `${parent}/${name}`
-}
-
-/** @throws NOT_FOUND if the file is gone, CONFLICT if it is complete, INVALID_ARGUMENT */
-export function complete(engine: Engine, request: CompleteRequest, caller: Caller): CreateOutcome {
-  const { path, fileId, length, fingerprint } = request
-  const place = engine.tree.placeById(fileId) ?? placeOf(engine, path, fileId)
-  const before = place === undefined ? undefined : new RecordView(place.record)
-  if (place === undefined || before === undefined || before.directory) {
-    throw new AlluxioError(
-      'NOT_FOUND',
-      `${path}: the file being written (id ${fileId}) was deleted or replaced`,
-      {
-        reason: 'FILE_GONE',
-        details: { path, fileId },
-      },
-    )
-  }
-  engine.access.check(before, caller, WRITE, path)
-  if ((before.flags & FLAG_COMPLETED) !== 0) {
-    throw new AlluxioError('CONFLICT', `${path} is complete already: files are written once`, {
-      reason: 'COMPLETED',
-      details: { path, fileId },
-    })
-  }
-  if (!Number.isSafeInteger(length) || length < 0)
-    throw invalid(`${path}: length ${length} is no number of bytes`)
-  if (blockCount(length, before.blockSizeBytes) > BLOCKS_PER_FILE) {
-    throw invalid(
-      `${path}: ${length} bytes in blocks of ${before.blockSizeBytes} are more than ${BLOCKS_PER_FILE} blocks`,
-    )
-  }
-  const nowMs = engine.runtime.now()
-  const { wt: _, ...tail } = before.tail
-  const persistence = persistenceOf(true, request.persistAsync, fingerprint)
-  const bytes = engine.change(place, {
-    flags: before.flags | FLAG_COMPLETED,
-    length,
-    modifiedMs: nowMs,
-    persistence,
-    syncedSeconds: persistence === 'PERSISTED' ? Math.floor(nowMs / 1000) : 0,
-    tail: fingerprint === undefined ? tail : { ...tail, fp: fingerprint },
-  })
-  if (persistence === 'PERSISTED') {
-    engine.materialised(fileId, nowMs)
-    persistAncestors(engine, place.parent)
-  }
-  engine.blocks.touch(fileId)
-  const at = childPath(engine.tree.pathOf(place.parent!), place.name)
-  return { inode: engine.inode(at, { ...place, record: bytes }), entry: engine.entry(place.name, bytes) }
 }
 
 /** What is in the under-store lies in directories that are there too. */

@@ -174,6 +174,12 @@ export class Intents {
     const { writeType, complete } = request
     if (complete !== true && (writeType === 'CACHE_THROUGH' || writeType === 'THROUGH'))
       this.#put({ op: 'upload', path, fileId: record.id })
+    return this.replaced(outcome)
+  }
+
+  /** Stages the end of the object whose file was replaced. */
+  replaced(outcome: CreateOutcome): CreateOutcome {
+    const { path } = outcome.inode
     if (outcome.replaced?.record.persistence !== 'PERSISTED') return outcome
     return { ...outcome, drop: this.#put({ op: 'drop', path }) }
   }

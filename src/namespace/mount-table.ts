@@ -1,5 +1,5 @@
 /** Which under-store stands at which path, with upstream's rules (reference: alluxio.md 2.1). */
-import { AlluxioError, isWithin, type MountId, parentPath } from '../core/index.ts'
+import { AlluxioError, isWithin, type MountId, parentPath, STAGING_PATH } from '../core/index.ts'
 import type { Mount, Resolution, UfsMode } from './types.ts'
 
 export class MountTable {
@@ -104,7 +104,7 @@ export class MountTable {
   /** @throws PERMISSION_DENIED, reason READ_ONLY_MOUNT */
   checkWritable(path: string): Mount {
     const mount = this.of(path)
-    if (mount.readOnly) {
+    if (mount.readOnly && !isWithin(path, STAGING_PATH)) {
       throw new AlluxioError(
         'PERMISSION_DENIED',
         `${path} lies in the mount ${mount.path}, which is read-only: mount ${mount.uri} again without --readonly to change it`,

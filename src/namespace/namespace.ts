@@ -25,16 +25,9 @@ import {
 } from './attributes.ts'
 import type { BlockMap } from './block-map.ts'
 import { CommandLog } from './command-log.ts'
-import {
-  checkCreate,
-  checkMkdir,
-  complete,
-  create,
-  createdBefore,
-  findById,
-  foundAgain,
-  mkdir,
-} from './create.ts'
+import { complete } from './complete.ts'
+import { checkCreate, checkMkdir, create, createdBefore, findById, foundAgain, mkdir } from './create.ts'
+import { Credentials } from './credentials.ts'
 import { Engine } from './engine.ts'
 import { format } from './format.ts'
 import { expired, persistQueue, pins } from './indexes.ts'
@@ -105,6 +98,8 @@ export class Namespace {
   readonly mounts: Mounts
   /** What is changed in an under-store as well. */
   readonly intents: Intents
+  /** Keys of the S3 gateway. */
+  readonly credentials: Credentials
   /** How a subtree is compared with its under-store. */
   readonly sync: StoreSync
   readonly #metrics: NamespaceMetrics | undefined
@@ -149,6 +144,7 @@ export class Namespace {
     }
     this.mounts = new Mounts({ ...planned, mutate: (...mutation) => this.#mutate(...mutation) })
     this.intents = new Intents(planned)
+    this.credentials = new Credentials(planned)
     this.sync = new StoreSync(planned)
     const { metrics } = modules
     const sources = { totals: () => this.totals(), blocks, listing: this.#listing, tree: this.#tree }
@@ -363,6 +359,18 @@ export class Namespace {
     return inode
   }
 
+  /** Whether the caller may do what the bits say with a path (4 read, 2 write, 1 search). @throws NOT_FOUND, PERMISSION_DENIED */
+  checkAccess(path: string, bits: number, caller: t.Caller): t.Settled<void> {
+    this.#begin('check')
+    try {
+      const place = this.#engine.existing(path, caller)
+      this.#engine.access.check(new RecordView(place.record), caller, bits, path)
+      return this.#settled(undefined)
+    } catch (error) {
+      return this.#failed(error)
+    }
+  }
+
   create(request: t.CreateRequest, caller: t.Caller): Promise<t.CreateOutcome> {
     return this.#mutate(
       'create',
@@ -377,9 +385,12 @@ export class Namespace {
     return this.#mutate(
       'complete',
       request,
-      () => this.intents.arrived(request.fileId, complete(this.#engine, request, caller)),
+      () => {
+        const outcome = this.intents.arrived(request.fileId, complete(this.#engine, request, caller))
+        return request.publish === undefined ? outcome : this.intents.replaced(outcome)
+      },
       (outcome) => outcome.inode.record.id,
-      (id) => foundAgain(this.#engine, request.path, id as FileId),
+      (id) => foundAgain(this.#engine, request.publish?.path ?? request.path, id as FileId),
     )
   }
 

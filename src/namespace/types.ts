@@ -114,6 +114,19 @@ export interface CompleteRequest extends Command {
   /** Version that a through write left in the under-store: the file is then PERSISTED. */
   readonly fingerprint?: string
   readonly persistAsync: boolean
+  /** Of a file that was written aside. */
+  readonly publish?: Publication
+}
+
+/** Where a file that was written aside comes to be, in the step that completes it. A file that is there is replaced. */
+export interface Publication {
+  readonly path: string
+  /** What has to be there: the id of a file, or 0 for nothing. Absent: nothing or any file. */
+  readonly expects?: number
+  readonly mode?: number
+  readonly ttlMs?: number
+  readonly ttlAction?: TtlAction
+  readonly xattr?: Readonly<Record<string, Uint8Array>>
 }
 
 export interface MkdirRequest extends Command {

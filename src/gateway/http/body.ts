@@ -39,7 +39,12 @@ export async function sendRange(
       return
     }
     let sent = start
-    const views = reader.stream({ start, end, chunkBytes: VIEW_BYTES, ...(signal === undefined ? {} : { signal }) })
+    const views = reader.stream({
+      start,
+      end,
+      chunkBytes: VIEW_BYTES,
+      ...(signal === undefined ? {} : { signal }),
+    })
     for await (const view of views) {
       if (sent === start) head?.()
       sent += view.length
@@ -71,9 +76,13 @@ function drained(response: ServerResponse): Promise<void> {
 }
 
 function gone(): AlluxioError {
-  return new AlluxioError('CANCELLED', 'the client closed the connection, or took no byte of its answer for too long', {
-    reason: 'CLIENT_GONE',
-  })
+  return new AlluxioError(
+    'CANCELLED',
+    'the client closed the connection, or took no byte of its answer for too long',
+    {
+      reason: 'CLIENT_GONE',
+    },
+  )
 }
 
 function shorter(reader: FileReader, end: number): AlluxioError {
@@ -94,7 +103,11 @@ export interface BodyLimits {
  * Writes a request's body to a file that the caller completes, or aborts if this throws. Resolves with the number of bytes.
  * @throws as `receive`, and what the writer throws
  */
-export function receiveBody(request: IncomingMessage, writer: FileWriter, limits: BodyLimits): Promise<number> {
+export function receiveBody(
+  request: IncomingMessage,
+  writer: FileWriter,
+  limits: BodyLimits,
+): Promise<number> {
   return receive(request, (chunk) => writer.write(chunk), limits)
 }
 
@@ -140,7 +153,11 @@ class Receiving {
       this.#resolve = resolve
       this.#reject = reject
     })
-    request.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onClose).on('close', this.#onClose)
+    request
+      .on('data', this.#onData)
+      .on('end', this.#onEnd)
+      .on('error', this.#onClose)
+      .on('close', this.#onClose)
     if (request.destroyed && !request.readableEnded) this.#onClose()
     else this.#startWindow()
   }
@@ -204,9 +221,13 @@ class Receiving {
         const due = (minBytesPerSecond * (windowMs - held)) / 1000
         if (this.#received - this.#before >= due || this.#ended) return this.#startWindow()
         this.#fail(
-          new AlluxioError('TIMEOUT', `the request's body comes at less than ${minBytesPerSecond} bytes a second`, {
-            reason: 'SLOW_BODY',
-          }),
+          new AlluxioError(
+            'TIMEOUT',
+            `the request's body comes at less than ${minBytesPerSecond} bytes a second`,
+            {
+              reason: 'SLOW_BODY',
+            },
+          ),
         )
       },
       true,
@@ -230,6 +251,10 @@ class Receiving {
     this.#settled = true
     this.#stopClock()
     const request = this.#request
-    request.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onClose).off('close', this.#onClose)
+    request
+      .off('data', this.#onData)
+      .off('end', this.#onEnd)
+      .off('error', this.#onClose)
+      .off('close', this.#onClose)
   }
 }

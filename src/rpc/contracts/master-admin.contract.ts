@@ -1,9 +1,22 @@
 /** What operators and clients ask about the cluster. */
 import { Type as T } from '@sinclair/typebox'
 import { contract, unary } from '../contract.ts'
-import { BlockInfo, MountInfo, TierUsage, WorkerAddress } from './types.ts'
+import { BlockInfo, Bytes, MountInfo, TierUsage, WorkerAddress } from './types.ts'
 
 const READ = { idempotent: true, deadlineMs: 10_000 } as const
+
+export const StoreChangeInfo = T.Object({
+  id: T.Number(),
+  op: T.String(),
+  paths: T.Array(T.String()),
+  /** Of the mount whose store is changed. */
+  uri: T.String(),
+  startedMs: T.Number(),
+  /** Objects moved so far, of a directory that moves object by object. */
+  moved: T.Optional(T.Number()),
+  /** What the store answered last, if it has to be asked again. */
+  waitsFor: T.Optional(T.String()),
+})
 
 export const WorkerInfo = T.Object({
   address: WorkerAddress,
@@ -110,6 +123,53 @@ export const MasterAdmin = contract({
         remove: T.Array(T.String()),
       }),
       response: T.Object({ version: T.Number() }),
+    }),
+    cleanUfs: unary({
+      id: 23,
+      idempotent: true,
+      deadlineMs: 0,
+      doc: 'Deletes what killed writers left in the under-stores at or below a URI and no listing shows. They have to be in maintenance, with no change of theirs under way.',
+      request: T.Object({ uri: T.String() }),
+      response: T.Object({ objects: T.Number(), bytes: T.Number() }),
+    }),
+    changes: unary({
+      id: 22,
+      ...READ,
+      doc: 'Changes of under-stores that are under way (rename, delete, mkdir and what follows a write), oldest first.',
+      request: T.Object({}),
+      response: T.Object({ changes: T.Array(StoreChangeInfo) }),
+    }),
+    putCredential: unary({
+      id: 30,
+      idempotent: true,
+      deadlineMs: 30_000,
+      doc: 'A key with which clients of the S3 gateway act as a user. Durable. ALREADY_EXISTS when it is another user’s.',
+      request: T.Object({ accessKeyId: T.String(), secretAccessKey: T.String(), user: T.String() }),
+      response: T.Object({}),
+    }),
+    credentials: unary({
+      id: 31,
+      ...READ,
+      doc: 'Keys of the S3 gateway without their secrets: all for the superuser, else the caller’s own.',
+      request: T.Object({}),
+      response: T.Object({
+        credentials: T.Array(T.Object({ accessKeyId: T.String(), user: T.String(), createdMs: T.Number() })),
+      }),
+    }),
+    deleteCredential: unary({
+      id: 32,
+      idempotent: true,
+      deadlineMs: 30_000,
+      doc: 'Removes a key of the S3 gateway. False if there was none.',
+      request: T.Object({ accessKeyId: T.String() }),
+      response: T.Object({ deleted: T.Boolean() }),
+    }),
+    signingKey: unary({
+      id: 33,
+      ...READ,
+      doc: 'What a gateway needs to check signatures of one day and region (AWS Signature Version 4); the secret stays here. Superusers only.',
+      request: T.Object({ accessKeyId: T.String(), date: T.String(), region: T.String() }),
+      response: T.Object({ user: T.String(), key: Bytes }),
     }),
   },
 })

@@ -4,8 +4,11 @@ import { contract, unary } from '../contract.ts'
 import { BlockInfo, Bytes, MountInfo, UfsSource, WorkerAddress } from './types.ts'
 
 const READ = { idempotent: true, deadlineMs: 30_000 } as const
-/** Mutations are retried too: their command id makes a repeat harmless. */
-const WRITE = { idempotent: true, deadlineMs: 30_000 } as const
+/**
+ * Mutations are retried too: their command id makes a repeat harmless. Any of them may have to wait for an under-store, so who
+ * asks waits for as long as the master works on it.
+ */
+const WRITE = { idempotent: true, deadlineMs: 0 } as const
 
 const path = T.String()
 /** 16 random bytes that name the command: a repeat returns the first outcome. */
@@ -86,11 +89,15 @@ export const MasterFs = contract({
         replicationMax: T.Optional(T.Number()),
         /** Create and complete an empty file in one durable step. */
         complete: T.Optional(T.Boolean()),
+        /** Aside, to take the place of `path` by `complete` with `publish`. Only what `path` allows is checked here. */
+        staged: T.Optional(T.Boolean()),
       }),
       response: T.Object({
         entry: Bytes,
         /** Where the file goes in the under-store; absent when nothing is mounted writable there. */
         source: T.Optional(UfsSource),
+        /** Where a staged file lies until then. */
+        staged: T.Optional(path),
       }),
     }),
     complete: unary({
@@ -107,6 +114,18 @@ export const MasterFs = contract({
         /** Version of the object that a THROUGH or CACHE_THROUGH write left in the under-store. */
         fingerprint: T.Optional(T.String()),
         persistAsync: T.Boolean(),
+        /** The file, made aside, takes its place in the same step, over a file that is there. */
+        publish: T.Optional(
+          T.Object({
+            path,
+            /** Id of the file that has to be there, 0 for nothing; else CONFLICT, reason PRECONDITION. */
+            expects: T.Optional(T.Number()),
+            mode: T.Optional(T.Number()),
+            ttlMs: T.Optional(T.Number()),
+            ttlAction: T.Optional(T.String()),
+            xattr: T.Optional(T.Record(T.String(), Bytes)),
+          }),
+        ),
       }),
       response: Entry,
     }),
@@ -129,7 +148,6 @@ export const MasterFs = contract({
     rename: unary({
       id: 8,
       ...WRITE,
-      deadlineMs: 120_000,
       doc: 'Moves a file or directory within one mount.',
       request: T.Object({ src: path, dst: path, commandId }),
       response: T.Object({}),
@@ -137,7 +155,6 @@ export const MasterFs = contract({
     delete: unary({
       id: 9,
       ...WRITE,
-      deadlineMs: 120_000,
       doc: 'Deletes a path; persisted ones also in the under-store unless alluxioOnly.',
       request: T.Object({
         path,
@@ -196,8 +213,8 @@ export const MasterFs = contract({
     contentSummary: unary({
       id: 12,
       ...READ,
-      doc: 'Totals of a subtree from counters, in constant time.',
-      request: T.Object({ path }),
+      doc: 'Totals of a subtree from counters, in constant time. The path itself is looked at as by `list`, what is below its children is not.',
+      request: T.Object({ path, syncIntervalMs }),
       response: T.Object({
         files: T.Number(),
         directories: T.Number(),
@@ -256,6 +273,13 @@ export const MasterFs = contract({
       doc: 'Where the file or directory of an id is now, and its metadata. An empty file is not found by its id.',
       request: T.Object({ fileId: T.Number() }),
       response: T.Object({ path, entry: Bytes }),
+    }),
+    checkAccess: unary({
+      id: 40,
+      ...READ,
+      doc: 'Whether the caller may read (4), write (2) or search (1) a path; PERMISSION_DENIED if not.',
+      request: T.Object({ path, bits: T.Number() }),
+      response: T.Object({}),
     }),
     updateMount: unary({
       id: 30,

@@ -15,9 +15,13 @@ import type { Handlers, MasterAdmin } from '../../../rpc/index.ts'
 import { shownOptions } from '../../../ufs/index.ts'
 import type { UnderStores } from '../../under-stores.ts'
 import type { FsReads } from './fs-reads.ts'
+import type { StoreChanges } from './store-changes.ts'
 import type { Worker, WorkerRegistry } from './worker-registry.ts'
 
-type Service = Omit<Handlers<typeof MasterAdmin>, 'setUfsMode' | 'setPathConf'>
+type Service = Pick<
+  Handlers<typeof MasterAdmin>,
+  'info' | 'workers' | 'ufs' | 'metrics' | 'blockInfo' | 'configuration' | 'changes'
+>
 
 export interface AdminServiceOptions {
   readonly clusterId: string
@@ -33,6 +37,7 @@ export interface AdminServiceModules {
   readonly workers: WorkerRegistry
   readonly reads: FsReads
   readonly stores: UnderStores
+  readonly changes: StoreChanges
   readonly metrics: Metrics
   readonly runtime: Runtime
   readonly log: Log
@@ -111,6 +116,8 @@ export class AdminService implements Service {
     })
     return { mounts: await Promise.all(mounts) }
   }
+
+  readonly changes: Service['changes'] = () => ({ changes: this.#modules.changes.all() })
 
   readonly metrics: Service['metrics'] = () => ({ values: this.#modules.metrics.values() })
 

@@ -11,6 +11,7 @@ import {
   type FileRecord,
   isAlluxioError,
   type Log,
+  STAGING_PATH,
   type TtlAction,
   type WorkerId,
 } from '../../../core/index.ts'
@@ -22,6 +23,7 @@ import type {
   CreateRequest,
   Inode,
   Namespace,
+  Publication,
 } from '../../../namespace/index.ts'
 import type { Call, Handlers, MasterFs } from '../../../rpc/index.ts'
 import { modeRefusal, type UnderStore } from '../../../ufs/index.ts'
@@ -51,12 +53,16 @@ export interface FsMutationsModules {
   readonly changes: StoreChanges
   readonly freer: BlockFreer
   readonly reads: FsReads
+  /** Who the daemon acts as. */
+  readonly superuser: Caller
   readonly log: Log
 }
 
 type Mutations = 'create' | 'complete' | 'mkdir' | 'rename' | 'delete' | 'free' | 'setAttribute' | 'persist'
 
 const WALK_PAGE = 1000
+/** How long a file may take to be written aside. */
+const STAGED_TTL_MS = 7 * 86_400_000
 
 export class FsMutations implements Pick<Fs, Mutations> {
   readonly #modules: FsMutationsModules
@@ -76,6 +82,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     }
     const caller = this.#caller(call)
     if (isThrough(request.writeType)) this.#checkMode(path)
+    if (request.staged === true) return this.#stage(asked, caller)
     return this.#ready([path], async () => {
       const existing = request.overwrite ? this.#modules.namespace.inode(path) : undefined
       const leaving = this.#leaving(existing)
@@ -92,6 +99,35 @@ export class FsMutations implements Pick<Fs, Mutations> {
       if (replaced !== undefined) this.#modules.freer.kick()
       return this.#created(inode, entry)
     })
+  }
+
+  /** A file that is going to take the place of a path, or be the first there. It goes by itself if that never happens. */
+  #stage(
+    asked: CreateRequest & { readonly commandId: Uint8Array },
+    caller: Caller,
+  ): ReturnType<Fs['create']> {
+    const { namespace } = this.#modules
+    const { path, commandId, blockSizeBytes } = asked
+    const staged = `${STAGING_PATH}/${Buffer.from(commandId).toString('hex')}`
+    return this.#ready([path], async () => {
+      if (!namespace.isRepeat(commandId))
+        namespace.checkCreate({ ...asked, overwrite: true, recursive: true }, caller)
+      await this.#makeStaging(staged)
+      const aside = { path: staged, commandId, blockSizeBytes, recursive: false, overwrite: false }
+      const { inode, entry } = await namespace.create(
+        { ...aside, writeType: 'MUST_CACHE', ttlMs: STAGED_TTL_MS },
+        caller,
+      )
+      return { ...this.#created({ ...inode, path }, entry), staged }
+    })
+  }
+
+  /** Everybody writes there, nobody touches what is another's. */
+  async #makeStaging(path: string): Promise<void> {
+    const { namespace, superuser } = this.#modules
+    if (!path.startsWith(`${STAGING_PATH}/`) || namespace.inode(STAGING_PATH) !== undefined) return
+    const request = { path: STAGING_PATH, recursive: false, allowExists: true, mode: 0o1777 }
+    await namespace.mkdir(request, superuser)
   }
 
   /** @throws PERMISSION_DENIED, reason UFS_MODE: bytes that have to be in the store at once cannot wait for the end of maintenance */
@@ -125,7 +161,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
       const level = worker.tiers.findIndex(({ alias }) => alias === tier)
       blocks.add(workerId as WorkerId, id as never, Math.max(0, level))
     }
-    const { path: given, fileId, commandId, length, fingerprint, persistAsync } = request
+    const { path: given, fileId, commandId, length, fingerprint, persistAsync, publish } = request
     const path = canonicalPath(given)
     const asked = {
       path,
@@ -136,10 +172,42 @@ export class FsMutations implements Pick<Fs, Mutations> {
       ...(fingerprint === undefined ? {} : { fingerprint }),
     }
     const caller = this.#caller(call)
+    if (publish !== undefined) {
+      const { ttlAction, ...rest } = publish
+      const place = { ...rest, path: canonicalPath(publish.path), ...ttlActionOf(ttlAction) }
+      return this.#publish({ ...asked, publish: place }, caller)
+    }
     if (fingerprint !== undefined) return this.#completeThrough({ ...asked, fingerprint }, caller)
     return namespace.complete(asked, caller).then(({ entry }) => {
       if (persistAsync) persistence.kick()
       return { entry }
+    })
+  }
+
+  /** The object of a file that is replaced goes before the new one's can come. */
+  #publish(
+    asked: CompleteRequest & { readonly publish: Publication },
+    caller: Caller,
+  ): Promise<{ entry: Buffer }> {
+    const { namespace, changes, persistence, freer } = this.#modules
+    const { path } = asked.publish
+    return this.#ready([path], async () => {
+      const existing = namespace.inode(path)
+      const leaving = this.#leaving(existing)
+      if (leaving !== undefined) {
+        await leaving
+        return this.#publish(asked, caller)
+      }
+      let outcome: CreateOutcome | undefined
+      const publish = async () => {
+        outcome = await namespace.complete(asked, caller)
+        return outcome.drop
+      }
+      if (existing?.record.persistence === 'PERSISTED') await changes.run([path], publish)
+      else await publish()
+      if (asked.persistAsync) persistence.kick()
+      if (outcome!.replaced !== undefined) freer.kick()
+      return { entry: outcome!.entry }
     })
   }
 
@@ -174,6 +242,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const asked = { ...rest, path, ...ttlActionOf(ttlAction) }
     const caller = this.#caller(call)
     return this.#ready([path], async () => {
+      await this.#makeStaging(path)
       if (!isThrough(writeType)) {
         const { entry } = await namespace.mkdir(asked, caller)
         return { entry }

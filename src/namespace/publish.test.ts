@@ -1,0 +1,163 @@
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { ALICE, BOB, makeWorld, ROOT, type World } from '../../test/support/namespace.ts'
+import { blockIdOf, type FileId, FLAG_COMPLETED, type WorkerId } from '../core/index.ts'
+import type { Caller, Publication } from './types.ts'
+
+const W1 = 1 as WorkerId
+const KB = 1024
+const FILE = { blockSizeBytes: KB, recursive: true, overwrite: false, writeType: 'MUST_CACHE' }
+
+let world: World
+beforeEach(async () => {
+  world = await makeWorld()
+  const mode = 0o1777
+  await world.namespace.mkdir({ path: '/aside', recursive: false, allowExists: false, mode }, ROOT)
+  await world.namespace.mkdir({ path: '/data', recursive: false, allowExists: false, mode: 0o777 }, ROOT)
+})
+
+async function stage(name: string, caller: Caller = ALICE): Promise<FileId> {
+  const { inode } = await world.namespace.create({ ...FILE, path: `/aside/${name}`, ttlMs: 60_000 }, caller)
+  world.blocks.add(W1, blockIdOf(inode.record.id, 0), 0)
+  return inode.record.id
+}
+
+function publish(
+  fileId: FileId,
+  name: string,
+  publication: Publication,
+  caller: Caller = ALICE,
+  length = 700,
+) {
+  const request = { path: `/aside/${name}`, fileId, length, persistAsync: false, publish: publication }
+  return world.namespace.complete(request, caller)
+}
+
+describe('a file that was written aside', () => {
+  test('is whole at its place in one step, with its attributes and without its TTL', async () => {
+    const id = await stage('a')
+    const xattr = { etag: Buffer.from('x') }
+    await publish(id, 'a', { path: '/data/deep/er/file', xattr, mode: 0o640 })
+    await world.crash()
+    const { record } = world.namespace.inode('/data/deep/er/file')!
+    expect(record.id).toBe(id)
+    expect(record.flags & FLAG_COMPLETED).toBe(FLAG_COMPLETED)
+    expect([record.length, record.mode, record.ttlMs]).toEqual([700, 0o640, -1])
+    expect(Buffer.from(record.tail.xattr!.etag!)).toEqual(Buffer.from('x'))
+    expect(world.namespace.inode('/aside/a')).toBeUndefined()
+    const { files, bytes } = await world.namespace.contentSummary('/data', ROOT)
+    expect({ files, bytes }).toEqual({ files: 1, bytes: 700 })
+    expect(await world.namespace.contentSummary('/aside', ROOT)).toMatchObject({ files: 0, bytes: 0 })
+    expect(world.namespace.expired(4e12, 10)).toEqual([])
+    expect(world.namespace.inodeById(id)?.path).toBe('/data/deep/er/file')
+  })
+
+  test('replaces the file that is there, whose blocks go', async () => {
+    const first = await stage('a')
+    await publish(first, 'a', { path: '/data/f' })
+    const second = await stage('b')
+    const { replaced } = await publish(second, 'b', { path: '/data/f' }, ALICE, 100)
+    expect(replaced?.record.id).toBe(first)
+    expect(new RecordView((await world.namespace.entry('/data/f', ALICE)).subarray(0)) !== undefined).toBe(
+      true,
+    )
+    expect(world.namespace.inode('/data/f')!.record).toMatchObject({ id: second, length: 100 })
+    expect(await world.namespace.contentSummary('/', ROOT)).toMatchObject({ files: 1, bytes: 100 })
+    expect(world.namespace.inodeById(first)).toBeUndefined()
+    expect(world.blocks.cached(first, 700, KB).cachedBytes).toBe(0)
+  })
+
+  test('finds what it expects, or changes nothing', async () => {
+    const first = await stage('a')
+    await publish(first, 'a', { path: '/data/f', expects: 0 })
+    const second = await stage('b')
+    for (const expects of [0, second]) {
+      await expect(publish(second, 'b', { path: '/data/f', expects })).rejects.toMatchObject({
+        code: 'CONFLICT',
+        reason: 'PRECONDITION',
+      })
+    }
+    expect(world.namespace.inode('/data/f')!.record.id).toBe(first)
+    await publish(second, 'b', { path: '/data/f', expects: first })
+    expect(world.namespace.inode('/data/f')!.record.id).toBe(second)
+  })
+
+  test('replaces no directory, and nothing where its writer may not write', async () => {
+    const id = await stage('a')
+    await world.namespace.mkdir({ path: '/data/d', recursive: false, allowExists: false }, ALICE)
+    await expect(publish(id, 'a', { path: '/data/d' })).rejects.toMatchObject({ code: 'IS_A_DIRECTORY' })
+    await expect(publish(id, 'a', { path: '/mine' })).rejects.toMatchObject({ code: 'PERMISSION_DENIED' })
+    await expect(publish(id, 'a', { path: '/data/d/x' }, BOB)).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+    })
+    expect(world.namespace.inode('/aside/a')!.record.flags & FLAG_COMPLETED).toBe(0)
+  })
+
+  test('a persisted one that it replaces leaves an intent to drop its object', async () => {
+    const first = await stage('a')
+    await publish(first, 'a', { path: '/data/f' })
+    await world.namespace.persisted(first, 'v1')
+    const second = await stage('b')
+    const { drop } = await publish(second, 'b', { path: '/data/f' })
+    expect(drop).toMatchObject({ op: 'drop', path: '/data/f' })
+    await world.crash()
+    expect(world.namespace.intents.all()).toMatchObject([{ op: 'drop', path: '/data/f' }])
+  })
+
+  test('is published once by a command that is repeated', async () => {
+    const id = await stage('a')
+    const request = {
+      path: '/aside/a',
+      fileId: id,
+      length: 700,
+      persistAsync: false,
+      publish: { path: '/data/f', expects: 0 },
+      commandId: new Uint8Array(16).fill(7),
+    }
+    await world.namespace.complete(request, ALICE)
+    expect((await world.namespace.complete(request, ALICE)).inode.path).toBe('/data/f')
+  })
+})
+
+describe('keys of the S3 gateway', () => {
+  const key = { accessKeyId: 'AKALICE', secretAccessKey: 'a-secret-of-alice', user: 'alice' }
+
+  test('their owners and superusers manage them; secrets are never told', async () => {
+    const { credentials } = world.namespace
+    await credentials.put(key, ALICE)
+    await credentials.put(key, ALICE)
+    await credentials.put({ ...key, accessKeyId: 'AKBOB', user: 'bob' }, ROOT)
+    await expect(credentials.put({ ...key, accessKeyId: 'X1', user: 'root' }, ALICE)).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+    })
+    await expect(credentials.put({ ...key, user: 'root' }, ROOT)).rejects.toMatchObject({
+      code: 'ALREADY_EXISTS',
+    })
+    await world.crash()
+    const listed = world.namespace.credentials.list(ROOT)
+    expect(listed.map(({ accessKeyId, user }) => [accessKeyId, user])).toEqual([
+      ['AKALICE', 'alice'],
+      ['AKBOB', 'bob'],
+    ])
+    expect(JSON.stringify(listed)).not.toContain('secret')
+    expect(world.namespace.credentials.list(ALICE)).toHaveLength(1)
+    await expect(world.namespace.credentials.delete('AKBOB', ALICE)).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+    })
+    expect(await world.namespace.credentials.delete('AKALICE', ALICE)).toBe(true)
+    expect(await world.namespace.credentials.delete('AKALICE', ROOT)).toBe(false)
+  })
+
+  test('a superuser gets the key of a day and region (AWS, "Examples of the complete Signature Version 4 signing process")', async () => {
+    const { credentials } = world.namespace
+    const secretAccessKey = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'
+    await credentials.put({ accessKeyId: 'AKIDEXAMPLE', secretAccessKey, user: 'alice' }, ROOT)
+    const of = { accessKeyId: 'AKIDEXAMPLE', date: '20130524', region: 'us-east-1' }
+    const { user, key: derived } = credentials.signingKey(of, ROOT)
+    expect([user, derived.toString('hex')]).toEqual([
+      'alice',
+      'dbb893acc010964918f1fd433add87c70e8b0db6be30c1fbeafefa5ec6ba8378',
+    ])
+    expect(() => credentials.signingKey(of, ALICE)).toThrow('alice may not')
+    expect(() => credentials.signingKey({ ...of, accessKeyId: 'AK' }, ROOT)).toThrow('no such access key')
+  })
+})
