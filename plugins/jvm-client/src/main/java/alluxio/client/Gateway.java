@@ -92,6 +92,13 @@ final class Gateway {
   private Map<String, Object> once(String method, String target, boolean repeatable) throws IOException {
     String headers = method.equals("GET") ? "" : "Content-Length: 0\r\n";
     HttpConnection connection = pool.request(options.proxy, method, target, headers, repeatable);
+    if (connection.status() == 307 && method.equals("GET")) {
+      // What a worker has to work out, such as a checksum.
+      String[] location = split(connection.location());
+      connection.text();
+      pool.give(connection);
+      connection = pool.request(location[0], method, location[1], headers, repeatable);
+    }
     boolean done = false;
     try {
       Map<String, Object> answer = read(connection);
