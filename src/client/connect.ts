@@ -8,6 +8,7 @@ import {
   connectRpc,
   MasterAdmin,
   MasterFs,
+  MasterGateway,
   MasterSync,
   type RpcConnection,
   type Transport,
@@ -16,6 +17,7 @@ import {
 } from '../rpc/index.ts'
 import { adminOf } from './admin.ts'
 import { type ClientModules, ClusterFileSystem } from './file-system.ts'
+import { type GatewayKeys, gatewayKeysOf } from './gateway-keys.ts'
 import { namesOfThisHost } from './hosts.ts'
 import { LocalBlocks } from './local-block.ts'
 import { PathDefaults } from './path-defaults.ts'
@@ -56,6 +58,8 @@ export async function connectFileSystem(
 export interface FileSystems {
   /** A new one; closing it ends the user's connection to the master, and no more. */
   as(user: string): FileSystem
+  /** Asked for as the user that this program runs as. */
+  readonly keys: GatewayKeys
   close(): Promise<void>
 }
 
@@ -67,6 +71,7 @@ export function connectFileSystems(options: ConnectOptions = {}, modules: Connec
       const connection = clients.connectMaster(user)
       return clients.fileSystem(connection, () => clients.disconnect(connection))
     },
+    keys: gatewayKeysOf(clients.master.client(MasterGateway)),
     close: () => clients.close(),
   }
 }

@@ -15,4 +15,5 @@ export {
   connectFileSystems,
   type FileSystems,
 } from './connect.ts'
+export type { Delegation, GatewayKeys } from './gateway-keys.ts'
 export type * from './types.ts'

@@ -26,7 +26,7 @@ export async function* listEntries(
   options: ListOptions,
 ): AsyncGenerator<FileStatus> {
   // A stack of our own: nested generators would pass each entry through every level above it.
-  const levels: Level[] = [open(fs, path, options)]
+  const levels: Level[] = [open(fs, path, options, options.startAfter)]
   for (let level = levels[0]; level !== undefined; level = levels.at(-1)) {
     const status = level.statuses[level.index]
     if (status === undefined) {
@@ -43,8 +43,8 @@ export async function* listEntries(
   }
 }
 
-function open(fs: Client<typeof MasterFs>, path: string, options: ListOptions): Level {
-  return { path, statuses: [], index: 0, next: fetchPage(fs, path, options, undefined) }
+function open(fs: Client<typeof MasterFs>, path: string, options: ListOptions, startAfter?: string): Level {
+  return { path, statuses: [], index: 0, next: fetchPage(fs, path, options, startAfter) }
 }
 
 /** `below`: a directory under the one asked for, which another client may delete meanwhile. */

@@ -1,7 +1,7 @@
 /** The two doors of a daemon, HTTP and RPC: what both daemons open the same way. */
 import type { Component, DaemonState, Log, Metrics } from '../core/index.ts'
 import type { RpcServer, Transport } from '../rpc/index.ts'
-import { HttpDoor } from './http.ts'
+import { HttpDoor, type HttpDoorModules } from './http.ts'
 
 export interface DoorsOptions {
   readonly bindHost: string
@@ -21,6 +21,8 @@ export interface DoorsModules {
   readonly metrics: Metrics
   readonly log: Log
   readonly state: () => DaemonState
+  /** What the HTTP door serves besides metrics and health. */
+  readonly route?: HttpDoorModules['route']
 }
 
 export class Doors {
@@ -33,7 +35,16 @@ export class Doors {
     const { bindHost, rpcPort, webBindHost, webPort, allowRemote } = options
     this.#rpcPort = rpcPort
     if (options.http !== false)
-      this.#http = new HttpDoor({ host: webBindHost, port: webPort, allowRemote }, modules)
+      this.#http = new HttpDoor(
+        // Bodies of any size: who reads them bounds them.
+        {
+          host: webBindHost,
+          port: webPort,
+          allowRemote,
+          ...(modules.route === undefined ? {} : { requestTimeoutMs: 0 }),
+        },
+        modules,
+      )
     const door: Component = {
       name: 'rpc',
       start: async () => {

@@ -12,7 +12,8 @@ export interface HttpDoorModules {
   readonly log: Log
   readonly state: () => DaemonState
   /** Serves what is neither metrics nor health; false when the path is not its own. */
-  readonly route?: (request: IncomingMessage, response: ServerResponse, path: string) => boolean
+  readonly route?: ((request: IncomingMessage, response: ServerResponse, path: string) => boolean) | undefined
+  readonly wantsBody?: ((request: IncomingMessage) => boolean) | undefined
 }
 
 export class HttpDoor {
@@ -24,7 +25,11 @@ export class HttpDoor {
     this.#modules = modules
     this.#listener = new HttpListener(
       { ...options, name: 'http' },
-      { handler: (request, response) => this.#serve(request, response), log: modules.log },
+      {
+        handler: (request, response) => this.#serve(request, response),
+        wantsBody: modules.wantsBody,
+        log: modules.log,
+      },
     )
   }
 

@@ -20,6 +20,16 @@ export const PROXY_WEBHDFS_PORT = option('alluxio.proxy.webhdfs.port', 'port', {
   scope: 'all',
   doc: 'Port of the WebHDFS gateway; also metrics and health of the proxy.',
 })
+export const PROXY_TRUST_USER_NAME = option('alluxio.proxy.webhdfs.trust.user.name', 'boolean', {
+  default: false,
+  scope: 'proxy',
+  doc: 'Whether the WebHDFS gateway believes the user.name of callers from other hosts, who then may be anybody. From its own host it always does.',
+})
+export const PROXY_USERS = option('alluxio.security.proxyusers', 'list', {
+  default: [],
+  scope: 'proxy',
+  doc: 'Who may act for whom by doas: user:users:addresses, where users and addresses are * or names with | between.',
+})
 export const PROXY_MAX_CONNECTIONS = option('alluxio.proxy.web.connections.max', 'int', {
   default: 10_000,
   scope: 'proxy',

@@ -5,7 +5,15 @@ import { type Log, Metrics, type Runtime, recurring, Supervisor, toAlluxioError 
 import * as o from '../../core/options/index.ts'
 import { openLmdbStore, type RecordStore } from '../../metastore/index.ts'
 import { BlockMap, Namespace } from '../../namespace/index.ts'
-import { MasterAdmin, MasterBlock, MasterFs, MasterSync, RpcServer, type Transport } from '../../rpc/index.ts'
+import {
+  MasterAdmin,
+  MasterBlock,
+  MasterFs,
+  MasterGateway,
+  MasterSync,
+  RpcServer,
+  type Transport,
+} from '../../rpc/index.ts'
 import type { UnderStore } from '../../ufs/index.ts'
 import { Doors } from '../doors.ts'
 import { type MountedStore, UnderStores } from '../under-stores.ts'
@@ -16,6 +24,8 @@ import { BlockService } from './services/block-service.ts'
 import { Callers } from './services/callers.ts'
 import { FsMutations } from './services/fs-mutations.ts'
 import { FsReads } from './services/fs-reads.ts'
+import { GatewayService } from './services/gateway-service.ts'
+import { Looks } from './services/looks.ts'
 import { MetadataLoader } from './services/metadata-loader.ts'
 import { MountService } from './services/mount-service.ts'
 import { PathLocks } from './services/path-locks.ts'
@@ -196,6 +206,7 @@ async function serve(
   )
   rpc.serve(MasterAdmin, { ...admin, setUfsMode: mounts.setUfsMode, setPathConf: mounts.setPathConf })
   rpc.serve(MasterSync, new SyncService({ namespace, loader, callers, jobs: syncs, active, times }))
+  rpc.serve(MasterGateway, new GatewayService({ store, namespace, callers, runtime }))
   observe(metrics, { workers, store })
 
   const supervisor: Supervisor = new Supervisor(
@@ -267,7 +278,7 @@ function namespaceOptions(config: Config, { superuser }: MasterModules) {
 
 /** One service of three parts; each method keeps its own `this`. */
 function serviceOf(reads: FsReads, mutations: FsMutations, mounting: MountService) {
-  const { getStatus, statusById, list, open, blocks, contentSummary, checksum } = reads
+  const { getStatus, statusById, list, open, blocks, contentSummary, checksum, checkAccess } = reads
   const { mount, updateMount, unmount, mounts, pathConf } = mounting
   const { create, complete, mkdir, rename, delete: remove, free, setAttribute, persist } = mutations
   return {
@@ -279,6 +290,7 @@ function serviceOf(reads: FsReads, mutations: FsMutations, mounting: MountServic
     contentSummary,
     mounts,
     checksum,
+    checkAccess,
     create,
     complete,
     mkdir,

@@ -3,6 +3,7 @@ import { connectFileSystems } from '../../client/index.ts'
 import type { Config } from '../../core/config/index.ts'
 import { type Log, Metrics, type Runtime, Supervisor, toAlluxioError } from '../../core/index.ts'
 import * as o from '../../core/options/index.ts'
+import { Users, WebHdfsGateway } from '../../gateway/index.ts'
 import type { Transport } from '../../rpc/index.ts'
 import { HttpDoor } from '../http.ts'
 
@@ -35,6 +36,21 @@ async function serve(config: Config, modules: ProxyModules): Promise<Proxy> {
   const { runtime, log } = modules
   const metrics = new Metrics()
   const fileSystems = connectFileSystems({}, { ...modules, config })
+  const users = new Users({}, { fileSystems })
+  const gateway = new WebHdfsGateway(
+    {
+      trustUserName: config.get(o.PROXY_TRUST_USER_NAME),
+      proxyUsers: config.get(o.PROXY_USERS),
+      blockSizeBytes: config.get(o.BLOCK_SIZE_DEFAULT),
+    },
+    {
+      users,
+      keys: fileSystems.keys,
+      admin: fileSystems.as(config.get(o.LOGIN_USERNAME)).admin,
+      runtime,
+      log,
+    },
+  )
   const bind = {
     host: config.get(o.PROXY_BIND_HOST),
     allowRemote: config.get(o.SECURITY_TRANSPORT) === 'none',
@@ -42,7 +58,11 @@ async function serve(config: Config, modules: ProxyModules): Promise<Proxy> {
   }
   const webHdfs = new HttpDoor(
     { ...bind, port: config.get(o.PROXY_WEBHDFS_PORT), requestTimeoutMs: 0 },
-    { metrics, log, state: () => supervisor.state },
+    {
+      ...{ metrics, log, state: () => supervisor.state },
+      route: gateway.route,
+      wantsBody: WebHdfsGateway.wantsBody,
+    },
   )
   const supervisor: Supervisor = new Supervisor(
     [{ name: 'connections', start() {}, stop: () => fileSystems.close() }, webHdfs],

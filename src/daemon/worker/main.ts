@@ -1,6 +1,7 @@
 /** Wiring of the worker. */
 import { hostname } from 'node:os'
 import { type BlockDisk, FileDisk } from '../../arrow/index.ts'
+import { connectFileSystems } from '../../client/index.ts'
 import type { Config } from '../../core/config/index.ts'
 import {
   type Component,
@@ -11,6 +12,7 @@ import {
   toAlluxioError,
 } from '../../core/index.ts'
 import * as o from '../../core/options/index.ts'
+import { Users, WebHdfsData } from '../../gateway/index.ts'
 import { MasterBlock, RpcServer, type Transport, WorkerBlock } from '../../rpc/index.ts'
 import { type BlockStore, openBlockStore } from '../../store/index.ts'
 import type { UnderStore } from '../../ufs/index.ts'
@@ -103,6 +105,7 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
     session: () => link.session,
   })
 
+  const gateway = modules.http === false ? undefined : dataGateway(config, modules)
   const rpc = new RpcServer({ name: 'worker', onFatal }, { runtime, log, metrics })
   const doors: Doors = new Doors(
     {
@@ -113,7 +116,7 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
       allowRemote: config.get(o.SECURITY_TRANSPORT) === 'none',
       http: modules.http,
     },
-    { rpc, transport, metrics, log, state: () => supervisor.state },
+    { rpc, transport, metrics, log, state: () => supervisor.state, ...gateway?.door },
   )
   const startedMs = runtime.now()
   const who = () => ({ workerId: link.workerId, uuid: identity.uuid, startedMs })
@@ -140,6 +143,7 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
       blocks(store, log),
       { name: 'under-stores', start() {}, stop: () => stores.close() },
       { name: 'connections', start() {}, stop: () => peers.close() },
+      ...(gateway === undefined ? [] : [gateway.connections]),
       ...doors.components,
       tasks,
       link,
@@ -156,6 +160,16 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
     ended: supervisor.ended,
     stop: () => supervisor.stop(),
   }
+}
+
+/** The data half of WebHDFS, with a client of its own: any worker serves any block. */
+function dataGateway(config: Config, modules: WorkerModules) {
+  const { runtime, log } = modules
+  const fileSystems = connectFileSystems({}, { ...modules, config })
+  const users = new Users({}, { fileSystems })
+  const { route } = new WebHdfsData({ users, keys: fileSystems.keys, runtime, log })
+  const connections: Component = { name: 'gateway', start() {}, stop: () => fileSystems.close() }
+  return { door: { route }, connections }
 }
 
 function blocks(store: BlockStore, log: Log): Component {

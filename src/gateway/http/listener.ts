@@ -1,5 +1,5 @@
 /** An HTTP server whose requests are bounded in size, time and number, and that binds nothing but loopback unless it may. */
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { AlluxioError, fromErrno, type Log } from '../../core/index.ts'
 
@@ -19,6 +19,8 @@ export interface HttpListenerOptions {
 
 export interface HttpListenerModules {
   readonly handler: RequestListener
+  /** Whether a client that waits for a word before it sends its body is told to go on. @default always */
+  readonly wantsBody?: ((request: IncomingMessage) => boolean) | undefined
   readonly log: Log
 }
 
@@ -30,7 +32,7 @@ export class HttpListener {
   readonly #log: Log
   readonly #server: Server
 
-  constructor(options: HttpListenerOptions, { handler, log }: HttpListenerModules) {
+  constructor(options: HttpListenerOptions, { handler, wantsBody, log }: HttpListenerModules) {
     this.name = options.name
     this.#options = options
     this.#log = log
@@ -43,6 +45,12 @@ export class HttpListener {
       },
       handler,
     )
+    if (wantsBody !== undefined) {
+      this.#server.on('checkContinue', (request, response) => {
+        if (wantsBody(request)) response.writeContinue()
+        handler(request, response)
+      })
+    }
     this.#server.maxRequestsPerSocket = 1000
     this.#server.maxConnections = options.maxConnections ?? 1024
   }

@@ -1,6 +1,7 @@
 export * from './master-admin.contract.ts'
 export * from './master-block.contract.ts'
 export * from './master-fs.contract.ts'
+export * from './master-gateway.contract.ts'
 export * from './master-sync.contract.ts'
 export * from './types.ts'
 export * from './worker-block.contract.ts'

@@ -56,7 +56,7 @@ const MAX_PAGE = 10_000
 const MOST_LISTINGS = 8
 
 export class FsReads
-  implements Pick<Fs, 'getStatus' | 'statusById' | 'list' | 'open' | 'blocks' | 'contentSummary' | 'checksum'>
+  implements Pick<Fs, 'getStatus' | 'statusById' | 'list' | 'open' | 'blocks' | 'contentSummary' | 'checksum' | 'checkAccess'>
 {
   readonly #options: FsReadsOptions
   readonly #modules: FsReadsModules
@@ -175,6 +175,14 @@ export class FsReads
   }
 
   readonly checksum: Fs['checksum'] = () => ({})
+
+  readonly checkAccess: Fs['checkAccess'] = ({ path: given, bits }, call) => {
+    const path = canonicalPath(given)
+    const caller = this.#caller(call)
+    return this.#found(path, undefined, false, () =>
+      mapSettled(this.#modules.namespace.checkAccess(path, bits & 7, caller), () => ({})),
+    )
+  }
 
   /** Runs a read; when the path is unknown or must be checked, asks the under-store first and reads again. */
   #found<T>(path: string, givenMs = -1, opens: boolean, read: () => Settled<T>): Settled<T> {

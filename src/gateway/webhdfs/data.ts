@@ -1,0 +1,159 @@
+/**
+ * The data half: the bytes of OPEN, CREATE and APPEND, at a worker or at the gateway itself. Whoever comes here was sent by a redirect
+ * and has its token; the bytes go through the client library, so any daemon serves any block.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { GatewayKeys } from '../../client/index.ts'
+import { AlluxioError, type Log, type Runtime, toAlluxioError } from '../../core/index.ts'
+import { receiveBody, sendRange } from '../http/body.ts'
+import type { Users } from '../users.ts'
+import { BlockTokens, TOKEN_PARAMETER } from './block-token.ts'
+import { sendFailure } from './operation.ts'
+import { HdfsRequest, invalid, isOfWebHdfs } from './request.ts'
+
+export interface DataHalfModules {
+  readonly users: Users
+  readonly tokens: BlockTokens
+  readonly runtime: Runtime
+  readonly log: Log
+}
+
+export class DataHalf {
+  readonly #modules: DataHalfModules
+
+  constructor(modules: DataHalfModules) {
+    this.#modules = modules
+  }
+
+  /** Answers a request, whatever it is. */
+  async serve(asked: HdfsRequest, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const user = await this.#modules.tokens.verify(asked.get(TOKEN_PARAMETER), asked.op, asked.path)
+      if (request.method === 'GET' && asked.op === 'OPEN') await this.#open(asked, user, response)
+      else if (request.method === 'PUT' && asked.op === 'CREATE')
+        await this.#create(asked, user, request, response)
+      else throw invalid('op', asked.op, `${request.method} of data`)
+    } catch (error) {
+      this.#failed(error, asked)
+      sendFailure(request, response, error)
+    }
+  }
+
+  async #open(asked: HdfsRequest, user: string, response: ServerResponse): Promise<void> {
+    const reader = await this.#modules.users.as(user).open(asked.path)
+    try {
+      const { start, end } = rangeOf(asked, reader.length)
+      const head = () => {
+        response.writeHead(200, {
+          'Content-Type': 'application/octet-stream',
+          'Content-Length': end - start,
+          'X-Content-Type-Options': 'nosniff',
+        })
+      }
+      if (start < end) return await sendRange(reader, { start, end }, response, { head })
+      head()
+      response.end()
+    } finally {
+      await reader.close()
+    }
+  }
+
+  /** The file is there when the answer is; a body that is cut off leaves nothing. */
+  async #create(
+    asked: HdfsRequest,
+    user: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const { path } = asked
+    const { overwrite, createParent } = createOptions(asked)
+    const blockSizeBytes = asked.integer('blocksize', 1)
+    const mode = asked.mode('permission') ?? 0o644
+    const writer = await this.#modules.users.as(user).create(path, {
+      ...{ overwrite, recursive: createParent, mode },
+      ...(blockSizeBytes === undefined ? {} : { blockSizeBytes }),
+    })
+    try {
+      await receiveBody(request, writer, { runtime: this.#modules.runtime })
+      await writer.close()
+    } catch (error) {
+      await writer.abort(error)
+      throw error
+    }
+    response.writeHead(201, {
+      Location: `webhdfs://${hostOf(request)}${asked.rawPath}`,
+      'Content-Length': 0,
+    })
+    response.end()
+  }
+
+  #failed(error: unknown, { op, path }: HdfsRequest): void {
+    const { code } = toAlluxioError(error)
+    if (code === 'INTERNAL') this.#modules.log.error('WebHDFS data', { op, path, error })
+    else this.#modules.log.debug('WebHDFS data', { op, path, error })
+  }
+}
+
+/** The data half by itself, as a worker serves it. */
+export class WebHdfsData {
+  readonly #half: DataHalf
+
+  constructor({ keys, ...modules }: Omit<DataHalfModules, 'tokens'> & { readonly keys: GatewayKeys }) {
+    this.#half = new DataHalf({
+      ...modules,
+      tokens: new BlockTokens({ key: () => keys.key(), runtime: modules.runtime }),
+    })
+  }
+
+  /** Serves a request if its path is of this protocol. */
+  readonly route = (request: IncomingMessage, response: ServerResponse, path: string): boolean => {
+    if (!isOfWebHdfs(path)) return false
+    try {
+      void this.#half.serve(new HdfsRequest(request.url!), request, response)
+    } catch (error) {
+      sendFailure(request, response, error)
+    }
+    return true
+  }
+}
+
+/** What of a file is asked for. @throws OUT_OF_RANGE for an offset behind its end */
+export function rangeOf(
+  asked: HdfsRequest,
+  fileLength: number,
+): { readonly start: number; readonly end: number } {
+  const start = asked.integer('offset') ?? 0
+  const length = asked.integer('length') ?? Number.POSITIVE_INFINITY
+  if (start > fileLength) {
+    throw new AlluxioError(
+      'OUT_OF_RANGE',
+      `Offset=${start} out of the range [0, ${fileLength}); OPEN, path=${asked.path}`,
+    )
+  }
+  return { start, end: Math.min(fileLength, start + length) }
+}
+
+export interface CreateWords {
+  readonly overwrite: boolean
+  readonly createParent: boolean
+}
+
+/** `createflag` goes before `overwrite`. */
+export function createOptions(asked: HdfsRequest): CreateWords {
+  const flags = (asked.get('createflag') ?? '')
+    .toUpperCase()
+    .split(',')
+    .filter((flag) => flag !== '')
+  const overwrite = flags.length > 0 ? flags.includes('OVERWRITE') : asked.boolean('overwrite', false)
+  return { overwrite, createParent: asked.boolean('createparent', true) }
+}
+
+const HOST = /^[A-Za-z0-9.:[\]-]{1,255}$/
+
+/** As the client knows this server; never anything that would not be a host in a URL. */
+export function hostOf(request: IncomingMessage): string {
+  const { host } = request.headers
+  if (host !== undefined && HOST.test(host)) return host
+  const { localAddress = '127.0.0.1', localPort = 0 } = request.socket
+  return `${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`
+}

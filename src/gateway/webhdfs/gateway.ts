@@ -1,0 +1,319 @@
+/**
+ * The WebHDFS gateway: the metadata half of the protocol, which sends clients to a worker near them for bytes. Owns parsing,
+ * authentication, routing and the protocol's own answers; what operations do stands in `reads.ts`, `changes.ts`, `attributes.ts`,
+ * the bytes in `data.ts`.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Admin, GatewayKeys } from '../../client/index.ts'
+import { AlluxioError, isAlluxioError, type Log, type Runtime, toAlluxioError } from '../../core/index.ts'
+import type { Users } from '../users.ts'
+import * as attributes from './attributes.ts'
+import { BlockTokens, TOKEN_PARAMETER } from './block-token.ts'
+import { type Caller, Callers, type CallersOptions } from './callers.ts'
+import * as changes from './changes.ts'
+import { createOptions, DataHalf, hostOf, rangeOf } from './data.ts'
+import { DataWorkers } from './data-workers.ts'
+import { DelegationTokens } from './delegation-tokens.ts'
+import { type HdfsCall, type Operation, sendFailure, sendJson } from './operation.ts'
+import * as reads from './reads.ts'
+import { HdfsRequest, isOfWebHdfs, PREFIX } from './request.ts'
+import { placesIn } from './statuses.ts'
+
+export interface WebHdfsOptions extends CallersOptions {
+  readonly blockSizeBytes: number
+}
+
+export interface WebHdfsModules {
+  readonly users: Users
+  readonly keys: GatewayKeys
+  /** As the user that this program runs as. */
+  readonly admin: Admin
+  readonly runtime: Runtime
+  readonly log: Log
+}
+
+/** What a redirect does not repeat: who asks is in its token. */
+const NOT_PASSED_ON = new Set([
+  'user.name',
+  'doas',
+  'delegation',
+  'noredirect',
+  'excludedatanodes',
+  TOKEN_PARAMETER,
+])
+
+export class WebHdfsGateway {
+  readonly #modules: WebHdfsModules
+  readonly #workers: DataWorkers
+  readonly #blockTokens: BlockTokens
+  readonly #delegations: DelegationTokens
+  readonly #callers: Callers
+  readonly #data: DataHalf
+  /** By method, then operation. */
+  readonly #operations: Readonly<Record<string, ReadonlyMap<string, Operation>>>
+
+  constructor(options: WebHdfsOptions, modules: WebHdfsModules) {
+    const { keys, runtime } = modules
+    this.#modules = modules
+    this.#workers = new DataWorkers(modules)
+    this.#blockTokens = new BlockTokens({ key: () => keys.key(), runtime })
+    this.#delegations = new DelegationTokens({ keys, runtime })
+    this.#callers = new Callers(options, this.#delegations)
+    this.#data = new DataHalf({ ...modules, tokens: this.#blockTokens })
+    this.#operations = this.#table(options)
+  }
+
+  /** Serves a request if its path is of this protocol. */
+  readonly route = (request: IncomingMessage, response: ServerResponse, path: string): boolean => {
+    if (!isOfWebHdfs(path)) return false
+    void this.#serve(request, response)
+    return true
+  }
+
+  /** Whether a body may be sent already: not before the redirect. */
+  static wantsBody(request: IncomingMessage): boolean {
+    return request.url?.includes(`${TOKEN_PARAMETER}=`) === true
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let asked: HdfsRequest | undefined
+    try {
+      asked = new HdfsRequest(request.url!)
+      if (asked.get(TOKEN_PARAMETER) !== undefined) return await this.#data.serve(asked, request, response)
+      const found = this.#callers.of(request, asked)
+      const caller = found instanceof Promise ? await found : found
+      const operation = this.#operations[request.method ?? '']?.get(asked.op)
+      if (operation === undefined) throw this.#unknown(request, asked)
+      const { user } = caller
+      this.#callersOf.set(request, caller)
+      const json = await operation({ asked, user, fs: this.#modules.users.as(user), request, response })
+      if (json !== undefined) sendJson(response, json)
+    } catch (error) {
+      this.#failed(error, asked)
+      sendFailure(request, response, error)
+    }
+  }
+
+  /** Who asked, for the few operations that want to know more than the user. */
+  readonly #callersOf = new WeakMap<IncomingMessage, Caller>()
+
+  #failed(error: unknown, asked: HdfsRequest | undefined): void {
+    const fields = { op: asked?.op, path: asked?.path, error }
+    if (toAlluxioError(error).code === 'INTERNAL') this.#modules.log.error('WebHDFS', fields)
+    else this.#modules.log.debug('WebHDFS', fields)
+  }
+
+  /** The words by which clients know that they have to do without an operation. */
+  #unknown({ method }: IncomingMessage, { op }: HdfsRequest): AlluxioError {
+    const kind = { GET: 'Get', PUT: 'Put', POST: 'Post', DELETE: 'Delete' }[method ?? ''] ?? 'Http'
+    return new AlluxioError(
+      'INVALID_ARGUMENT',
+      `Invalid value for webhdfs parameter "op": No enum constant org.apache.hadoop.hdfs.web.resources.${kind}OpParam.Op.${op.slice(0, 80)}`,
+    )
+  }
+
+  #table(options: WebHdfsOptions): Readonly<Record<string, ReadonlyMap<string, Operation>>> {
+    const { aclChange } = attributes
+    const get: Record<string, Operation> = {
+      OPEN: this.#open,
+      GETFILESTATUS: reads.getFileStatus,
+      GETFILELINKSTATUS: reads.getFileStatus,
+      LISTSTATUS: reads.listStatus,
+      LISTSTATUS_BATCH: reads.listStatusBatch,
+      GETCONTENTSUMMARY: reads.getContentSummary,
+      GETQUOTAUSAGE: reads.getQuotaUsage,
+      GETHOMEDIRECTORY: reads.getHomeDirectory,
+      GETTRASHROOT: reads.getTrashRoot,
+      GETTRASHROOTS: reads.getTrashRoots,
+      GETSERVERDEFAULTS: reads.serverDefaults(options.blockSizeBytes),
+      GETSTATUS: reads.getStatus,
+      CHECKACCESS: reads.checkAccess,
+      GETFILEBLOCKLOCATIONS: reads.blockLocations(this.#workers, 'hosts'),
+      GET_BLOCK_LOCATIONS: reads.blockLocations(this.#workers, 'nodes'),
+      GETACLSTATUS: reads.getAclStatus,
+      GETXATTRS: attributes.getXAttrs,
+      LISTXATTRS: attributes.listXAttrs,
+      GETALLSTORAGEPOLICY: reads.getAllStoragePolicy,
+      GETSTORAGEPOLICY: reads.getStoragePolicy,
+      GETDELEGATIONTOKEN: this.#delegationToken,
+      GETDELEGATIONTOKENS: this.#delegationTokens,
+    }
+    const put: Record<string, Operation> = {
+      CREATE: this.#create,
+      MKDIRS: changes.mkdirs,
+      RENAME: changes.rename,
+      SETPERMISSION: changes.setPermission,
+      SETOWNER: changes.setOwner,
+      SETTIMES: changes.setTimes,
+      SETREPLICATION: changes.setReplication,
+      MODIFYACLENTRIES: aclChange('MODIFY', true),
+      REMOVEACLENTRIES: aclChange('REMOVE', true),
+      REMOVEDEFAULTACL: aclChange('REMOVE_DEFAULT', false),
+      REMOVEACL: aclChange('REMOVE_ALL', false),
+      SETACL: aclChange('SET', true),
+      SETXATTR: attributes.setXAttr,
+      REMOVEXATTR: attributes.removeXAttr,
+      RENEWDELEGATIONTOKEN: this.#renewDelegation,
+      CANCELDELEGATIONTOKEN: this.#cancelDelegation,
+    }
+    const remove: Record<string, Operation> = { DELETE: changes.remove }
+    const tables = { GET: withRefusals(get, REFUSED_GET), PUT: withRefusals(put, REFUSED_PUT) }
+    return {
+      ...tables,
+      POST: withRefusals({}, REFUSED_POST),
+      DELETE: withRefusals(remove, ['DELETESNAPSHOT']),
+    }
+  }
+
+  /** To the worker on the caller's host, else to one that has the first byte asked for, else here. */
+  readonly #open: Operation = async (call) => {
+    const { fs, asked } = call
+    const refreshed = this.#workers.refresh()
+    const { length, folder } = await fs.getStatus(asked.path)
+    if (folder) {
+      throw new AlluxioError('IS_A_DIRECTORY', `Path is not a file: ${asked.path}`, { operation: 'open' })
+    }
+    const { start } = rangeOf(asked, length)
+    await refreshed
+    const excluded = excludedOf(asked)
+    let worker = this.#workers.near(call.request.socket.remoteAddress ?? '', excluded)
+    if (worker === undefined) {
+      const places = start < length ? placesIn(await fs.blockPlaces(asked.path), start, 1) : []
+      worker = this.#workers.holder(places, excluded)
+    }
+    return this.#redirect(call, worker)
+  }
+
+  /** What will fail for certain fails here, before a byte of the body is sent. */
+  readonly #create: Operation = async (call) => {
+    const { fs, asked } = call
+    const { overwrite, createParent } = createOptions(asked)
+    const refreshed = this.#workers.refresh()
+    const existing = await fs.getStatus(asked.path).catch((error: unknown) => {
+      if (isAlluxioError(error, 'NOT_FOUND')) return undefined
+      throw error
+    })
+    if (existing !== undefined && (existing.folder || !overwrite)) {
+      const why = existing.folder ? ' as a directory' : ''
+      throw new AlluxioError('ALREADY_EXISTS', `${asked.path} already exists${why}`)
+    }
+    if (existing === undefined && !createParent)
+      await fs.getStatus(asked.path.slice(0, asked.path.lastIndexOf('/')) || '/')
+    await refreshed
+    return this.#redirect(call, this.#anyNear(call))
+  }
+
+  #anyNear({ asked, request }: HdfsCall) {
+    const excluded = excludedOf(asked)
+    return (
+      this.#workers.near(request.socket.remoteAddress ?? '', excluded) ?? this.#workers.holder([], excluded)
+    )
+  }
+
+  async #redirect(
+    { asked, user, request, response }: HdfsCall,
+    worker: { readonly host: string; readonly webPort: number } | undefined,
+  ): Promise<string | undefined> {
+    const { op, path } = asked
+    const host = worker === undefined ? hostOf(request) : `${worker.host}:${worker.webPort}`
+    const token = await this.#blockTokens.issue({ op, path, user })
+    const query = `?op=${op}${asked.queryWithout(WITHOUT_OP)}&${TOKEN_PARAMETER}=${token}`
+    const location = `http://${host}${PREFIX}${encodePath(path)}${query}`
+    if (asked.boolean('noredirect', false)) return JSON.stringify({ Location: location })
+    response.writeHead(307, {
+      Location: location,
+      'Content-Type': 'application/octet-stream',
+      'Content-Length': 0,
+    })
+    response.end()
+    return undefined
+  }
+
+  readonly #delegationToken: Operation = async ({ asked, request }) => {
+    const token = await this.#issueDelegation(asked, request)
+    return JSON.stringify({ Token: { urlString: token } })
+  }
+
+  readonly #delegationTokens: Operation = async ({ asked, request }) => {
+    const token = await this.#issueDelegation(asked, request)
+    return JSON.stringify({ Tokens: { Token: [{ urlString: token }] } })
+  }
+
+  #issueDelegation(asked: HdfsRequest, request: IncomingMessage): Promise<string> {
+    const { user, realUser } = this.#withoutToken(request, 'issued')
+    return this.#delegations.issue(user, asked.get('renewer') ?? '', realUser)
+  }
+
+  readonly #renewDelegation: Operation = async ({ asked, request }) => {
+    const { user } = this.#withoutToken(request, 'renewed')
+    return `{"long":${await this.#delegations.renew(asked.required('token'), user)}}`
+  }
+
+  readonly #cancelDelegation: Operation = async ({ asked, request }) => {
+    const { user } = this.#withoutToken(request, 'cancelled')
+    await this.#delegations.cancel(asked.required('token'), user)
+    return ''
+  }
+
+  /** A token that could beget tokens would never end. */
+  #withoutToken(request: IncomingMessage, what: string): Caller {
+    const caller = this.#callersOf.get(request)!
+    if (!caller.byToken) return caller
+    throw new AlluxioError(
+      'PERMISSION_DENIED',
+      `a delegation token can be ${what} only by who comes without one`,
+    )
+  }
+}
+
+const WITHOUT_OP = new Set([...NOT_PASSED_ON, 'op'])
+
+function excludedOf(asked: HdfsRequest): ReadonlySet<string> {
+  const text = asked.get('excludedatanodes')
+  return text === undefined || text === '' ? NONE : new Set(text.split(','))
+}
+const NONE: ReadonlySet<string> = new Set()
+
+function encodePath(path: string): string {
+  return /^[\w./~-]*$/.test(path) ? path : path.split('/').map(encodeURIComponent).join('/')
+}
+
+/** What HDFS has and a cache of other stores has not. */
+const REFUSED_GET = [
+  'GETSNAPSHOTDIFF',
+  'GETSNAPSHOTDIFFLISTING',
+  'GETSNAPSHOTTABLEDIRECTORYLIST',
+  'GETSNAPSHOTLIST',
+  'GETLINKTARGET',
+  'GETECPOLICY',
+  'GETECPOLICIES',
+  'GETECCODECS',
+]
+const REFUSED_PUT = [
+  'ALLOWSNAPSHOT',
+  'DISALLOWSNAPSHOT',
+  'CREATESNAPSHOT',
+  'RENAMESNAPSHOT',
+  'CREATESYMLINK',
+  'SETQUOTA',
+  'SETQUOTABYSTORAGETYPE',
+  'SETSTORAGEPOLICY',
+  'SATISFYSTORAGEPOLICY',
+  'ENABLEECPOLICY',
+  'DISABLEECPOLICY',
+  'SETECPOLICY',
+]
+const REFUSED_POST = ['UNSETSTORAGEPOLICY', 'UNSETECPOLICY']
+
+function withRefusals(
+  operations: Readonly<Record<string, Operation>>,
+  refused: readonly string[],
+): ReadonlyMap<string, Operation> {
+  const table = new Map(Object.entries(operations))
+  for (const op of refused) {
+    table.set(op, async () => {
+      throw new AlluxioError('UNSUPPORTED', `${op} is not supported by Alluxio`)
+    })
+  }
+  return table
+}
