@@ -1,7 +1,7 @@
 /** The file system as programs hold it: metadata calls to the master, readers and writers over workers. */
 import { AlluxioError, canonicalPath, isAlluxioError, type Log, type Runtime } from '../core/index.ts'
 import * as o from '../core/options/user.options.ts'
-import type { BlockInfo, Client, Infer, MasterFs } from '../rpc/index.ts'
+import type { Client, Infer, MasterFs } from '../rpc/index.ts'
 import { BlockReads } from './block-reads.ts'
 import { BlockFileReader } from './file-reader.ts'
 import { statusOfEntry } from './file-status.ts'
@@ -9,6 +9,7 @@ import { BlockedFileWriter } from './file-writer.ts'
 import { listEntries } from './listing.ts'
 import { Loading } from './loading.ts'
 import type { LocalBlocks } from './local-block.ts'
+import { locateFile, placesOf } from './located-file.ts'
 import { OpenFile } from './open-file.ts'
 import { type PathDefaults, pathDefault } from './path-defaults.ts'
 import { ReadTallies } from './read-tally.ts'
@@ -25,6 +26,8 @@ import type {
   FileWriter,
   ListOptions,
   LoadOptions,
+  LocatedFile,
+  LocateOptions,
   MountOptions,
   MountPoint,
   OpenOptions,
@@ -313,26 +316,22 @@ export class ClusterFileSystem implements FileSystem {
     const path = canonicalPath(given)
     // Not by opening it: where its blocks are may be asked of a file that its store does not let anybody open now.
     const { entry } = await this.#fs.getStatus({ path })
-    const { fileId, length, blockSizeBytes, folder } = statusOfEntry(path, entry)
-    if (folder) throw new AlluxioError('IS_A_DIRECTORY', `${path} is a directory`, { details: { path } })
-    const hosts = new Map<number, string>()
-    const blocks: Infer<typeof BlockInfo>[] = []
-    while (blocks.length * blockSizeBytes < length) {
-      const more = await this.#fs.blocks({ fileId, from: blocks.length, limit: BLOCKS_PER_CALL })
-      if (more.blocks.length === 0) break
-      for (const { id, host } of more.workers) hosts.set(id, host)
-      blocks.push(...more.blocks)
-    }
-    return blocks.map((block, index) => ({
-      blockId: block.id,
-      offset: index * blockSizeBytes,
-      length: block.length,
-      locations: block.locations.map(({ workerId, tier }) => ({
-        workerId,
-        tier,
-        host: hosts.get(workerId) ?? '',
-      })),
-    }))
+    const status = statusOfEntry(path, entry)
+    if (status.folder)
+      throw new AlluxioError('IS_A_DIRECTORY', `${path} is a directory`, { details: { path } })
+    return placesOf(status, this.#fs, BLOCKS_PER_CALL)
+  }
+
+  placesOf(statuses: readonly FileStatus[]): Promise<readonly (readonly BlockPlace[])[]> {
+    return Promise.all(statuses.map((status) => placesOf(status, this.#fs, BLOCKS_PER_CALL)))
+  }
+
+  locate(given: string, options: LocateOptions): Promise<LocatedFile> {
+    const path = canonicalPath(given)
+    const { offset = 0, maxBlocks = BLOCKS_PER_CALL, hosts, signal } = options
+    const syncIntervalMs = this.#syncInterval(path, undefined)
+    const policy = this.#options.ufsReadPolicy
+    return locateFile({ path, offset, maxBlocks, hosts, syncIntervalMs, policy, signal }, this.#modules)
   }
 
   async persist(path: string): Promise<boolean> {

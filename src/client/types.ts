@@ -57,6 +57,37 @@ export interface BlockPlace {
   readonly locations: readonly { readonly workerId: number; readonly host: string; readonly tier: string }[]
 }
 
+/** A block as a reader of tier files wants it. */
+export interface LocatedBlock {
+  readonly blockId: number
+  /** Offset in the file and length, bytes. */
+  readonly offset: number
+  readonly length: number
+  /** In the order in which they are to be asked, those on the reader's host and those that hold it first; any serves any block. */
+  readonly workers: readonly WorkerStatus['address'][]
+  /** Whether one of them is on the reader's host. */
+  readonly near: boolean
+  /** Its tier file there; `trustSeal` as in docs/decisions/0002. */
+  readonly local?: { readonly path: string; readonly trustSeal: boolean }
+}
+
+export interface LocatedFile {
+  readonly status: FileStatus
+  /** Index of the first block told. */
+  readonly firstBlock: number
+  readonly blocks: readonly LocatedBlock[]
+}
+
+export interface LocateOptions {
+  /** A byte of the first block to be told. @default 0 */
+  readonly offset?: number
+  /** @default 1000 */
+  readonly maxBlocks?: number
+  /** Names and addresses of the reader's host, in lower case. */
+  readonly hosts: ReadonlySet<string>
+  readonly signal?: AbortSignal
+}
+
 export interface CreateOptions {
   readonly blockSizeBytes?: number
   readonly writeType?: WriteType
@@ -223,6 +254,10 @@ export interface FileSystem extends AsyncDisposable {
   /** Entries in name order, fetched page by page; recursive: depth first, parents before children. */
   list(path: string, options?: ListOptions): AsyncIterable<FileStatus>
   open(path: string, options?: OpenOptions): Promise<FileReader>
+  /** For a reader outside of this library: what `open` learns, and the tier files on the reader's host. @throws as `open` */
+  locate(path: string, options: LocateOptions): Promise<LocatedFile>
+  /** Places of the blocks of files as they were listed; those that nobody caches cost no call. */
+  placesOf(statuses: readonly FileStatus[]): Promise<readonly (readonly BlockPlace[])[]>
   /**
    * Has workers cache all blocks of a file; its bytes do not come here. When it resolves the master knows where they are.
    * @returns bytes of the blocks that were not there yet

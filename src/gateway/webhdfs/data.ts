@@ -42,6 +42,7 @@ export class DataHalf {
   async #open(asked: HdfsRequest, user: string, response: ServerResponse): Promise<void> {
     const reader = await this.#modules.users.as(user).open(asked.path)
     try {
+      checkFile(asked, reader.status.fileId)
       const { start, end } = rangeOf(asked, reader.length)
       const head = () => {
         response.writeHead(200, {
@@ -115,6 +116,13 @@ export class WebHdfsData {
     }
     return true
   }
+}
+
+/** A reader that goes on in a file wants no byte of another one that has its path by now. @throws CONFLICT reason REPLACED */
+function checkFile(asked: HdfsRequest, fileId: number): void {
+  const wanted = asked.integer('fileid')
+  if (wanted === undefined || wanted === fileId) return
+  throw new AlluxioError('CONFLICT', `${asked.path} is another file by now`, { reason: 'REPLACED' })
 }
 
 /** What of a file is asked for. @throws OUT_OF_RANGE for an offset behind its end */

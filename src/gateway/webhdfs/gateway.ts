@@ -14,6 +14,7 @@ import * as changes from './changes.ts'
 import { createOptions, DataHalf, hostOf, rangeOf } from './data.ts'
 import { DataWorkers } from './data-workers.ts'
 import { DelegationTokens } from './delegation-tokens.ts'
+import { listLocated, openFile } from './open-file.ts'
 import { type HdfsCall, type Operation, sendFailure, sendJson } from './operation.ts'
 import * as reads from './reads.ts'
 import { HdfsRequest, isOfWebHdfs, PREFIX } from './request.ts'
@@ -120,6 +121,7 @@ export class WebHdfsGateway {
       GETFILELINKSTATUS: reads.getFileStatus,
       LISTSTATUS: reads.listStatus,
       LISTSTATUS_BATCH: reads.listStatusBatch,
+      LISTLOCATED: listLocated(this.#workers),
       GETCONTENTSUMMARY: reads.getContentSummary,
       GETQUOTAUSAGE: reads.getQuotaUsage,
       GETHOMEDIRECTORY: reads.getHomeDirectory,

@@ -61,7 +61,11 @@ export function placesIn(places: readonly BlockPlace[], offset: number, length: 
 
 /** GETFILEBLOCKLOCATIONS: what Hadoop 3.4 asks. A block that nobody caches has no hosts. */
 export function blockLocationsJson(places: readonly BlockPlace[], holderOf: HolderOf): string {
-  const BlockLocation = places.map((place) => {
+  return JSON.stringify({ BlockLocations: { BlockLocation: blockLocations(places, holderOf) } })
+}
+
+export function blockLocations(places: readonly BlockPlace[], holderOf: HolderOf): object[] {
+  return places.map((place) => {
     const hosts = hostsOf(place, holderOf)
     return {
       cachedHosts: hosts.filter(({ inMemory }) => inMemory).map(({ host }) => host),
@@ -74,7 +78,6 @@ export function blockLocationsJson(places: readonly BlockPlace[], holderOf: Hold
       topologyPaths: hosts.map(({ host, port }) => `/default-rack/${host}:${port}`),
     }
   })
-  return JSON.stringify({ BlockLocations: { BlockLocation } })
 }
 
 /** GET_BLOCK_LOCATIONS: what Hadoop 3.3 asks. @param all of the file */
