@@ -117,6 +117,7 @@ export class WebHdfsGateway {
     const { aclChange } = attributes
     const get: Record<string, Operation> = {
       OPEN: this.#open,
+      OPENFILE: openFile(this.#blockTokens),
       GETFILESTATUS: reads.getFileStatus,
       GETFILELINKSTATUS: reads.getFileStatus,
       LISTSTATUS: reads.listStatus,
