@@ -1,39 +1,28 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import {
   block,
   MIB,
-  openStore,
   pattern,
   readAll,
   request,
   Source,
-  temporaryFolder,
+  storesOfEachTest,
   until,
 } from '../../test/support/block-store.ts'
 import { type BlockId, type FileId, fileOfBlock } from '../core/index.ts'
 import type { BlockStore } from './index.ts'
 
 const LENGTH = MIB - 50_000
-let folder: ReturnType<typeof temporaryFolder>
-let opened: BlockStore[] = []
-beforeEach(() => {
-  folder = temporaryFolder('/dev/shm')
-})
-afterEach(async () => {
-  for (const store of opened) await store.stop()
-  opened = []
-  folder[Symbol.dispose]()
-})
+const each = storesOfEachTest()
 
 async function open(quotas: Record<string, number>, intervalMs = 3_600_000) {
-  const made = await openStore({
+  const made = await each.open({
     tiers: Object.entries(quotas).map(([alias, quotaBytes]) => ({
       alias,
-      folders: [{ path: `${folder.path}/${alias}`, quotaBytes }],
+      folders: [{ path: `${each.folder}/${alias}`, quotaBytes }],
     })),
     align: { enabled: false, intervalMs },
   })
-  opened.push(made.store)
   return made
 }
 const pinned = (pins: Record<number, readonly string[]>) =>

@@ -1,34 +1,24 @@
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import {
   block,
   hastened,
   MIB,
-  openStore,
   pattern,
   readAll,
   request,
   Source,
-  temporaryFolder,
+  storesOfEachTest,
   until,
 } from '../../test/support/block-store.ts'
 import { AlluxioError, systemRuntime } from '../core/index.ts'
 import { type BlockStore, MemoryDisk } from './index.ts'
 
 const LENGTH = 100_000
-let folder: ReturnType<typeof temporaryFolder>
-let opened: BlockStore[] = []
-beforeEach(() => {
-  folder = temporaryFolder('/dev/shm')
-})
-afterEach(async () => {
-  for (const store of opened) await store.stop()
-  opened = []
-  folder[Symbol.dispose]()
-})
+const each = storesOfEachTest()
 
 async function open(paths: readonly string[], disk?: MemoryDisk, probeIntervalMs = 5_000) {
-  const made = await openStore(
+  const made = await each.open(
     {
       tiers: [{ alias: 'SSD', folders: paths.map((path) => ({ path, quotaBytes: 16 * MIB })) }],
       allocation: 'RoundRobin',
@@ -36,7 +26,6 @@ async function open(paths: readonly string[], disk?: MemoryDisk, probeIntervalMs
     },
     { runtime: hastened(250), ...(disk === undefined ? {} : { disk }) },
   )
-  opened.push(made.store)
   return made
 }
 const put = (store: BlockStore, file: number) =>
@@ -51,17 +40,17 @@ async function readWhole(store: BlockStore, file: number): Promise<number> {
 
 describe('a folder that failed', () => {
   test('and was taken away is used again when it is given back, with its blocks', async () => {
-    const [a, b] = [`${folder.path}/a`, `${folder.path}/b`]
+    const [a, b] = [`${each.folder}/a`, `${each.folder}/b`]
     const { store, metrics } = await open([a, b])
     for (let file = 1; file <= 8; file++) await put(store, file)
-    renameSync(a, `${folder.path}/gone`)
+    renameSync(a, `${each.folder}/gone`)
     for (let file = 1; file <= 8; file++) await readWhole(store, file)
     expect(failures(store)).toEqual([true, false])
     await new Promise((resolve) => setTimeout(resolve, 60))
     // A mount that has gone must not be filled below.
-    expect(readdirSync(folder.path).sort()).toEqual(['b', 'gone'])
+    expect(readdirSync(each.folder).sort()).toEqual(['b', 'gone'])
     store.changes()
-    renameSync(`${folder.path}/gone`, a)
+    renameSync(`${each.folder}/gone`, a)
     await until(() => !failures(store)[0], 'in use again')
     for (let file = 1; file <= 8; file++) expect(await readWhole(store, file)).toBe(0)
     expect(metrics.values().alluxio_worker_folders_recovered_total).toBe(1)
@@ -76,16 +65,16 @@ describe('a folder that failed', () => {
   })
 
   test('is told to the master as gone, and as here again', async () => {
-    const a = `${folder.path}/a`
+    const a = `${each.folder}/a`
     const { store } = await open([a])
     await put(store, 2)
     expect(store.changes().added).toEqual([{ id: block(2), tier: 0 }])
-    renameSync(a, `${folder.path}/gone`)
+    renameSync(a, `${each.folder}/gone`)
     await expect(async () => store.readAt(request(block(2), LENGTH))).rejects.toBeDefined()
     expect(store.changes().removed).toEqual([block(2)])
     let told = 0
     store.onChanges(() => told++)
-    renameSync(`${folder.path}/gone`, a)
+    renameSync(`${each.folder}/gone`, a)
     await until(() => told > 0, 'told')
     expect(store.changes()).toEqual({ removed: [], added: [{ id: block(2), tier: 0 }], lost: [] })
     const { bytes } = await store.readAt(request(block(2), LENGTH))
@@ -93,7 +82,7 @@ describe('a folder that failed', () => {
   })
 
   test('and is a folder of nothing afterwards takes new blocks', async () => {
-    const a = `${folder.path}/a`
+    const a = `${each.folder}/a`
     const { store } = await open([a])
     await put(store, 1)
     rmSync(a, { recursive: true })
@@ -138,12 +127,12 @@ describe('a folder that failed', () => {
   )
 
   test('is left alone when probing is off', async () => {
-    const a = `${folder.path}/a`
+    const a = `${each.folder}/a`
     const { store } = await open([a], undefined, 0)
     await put(store, 1)
-    renameSync(a, `${folder.path}/gone`)
+    renameSync(a, `${each.folder}/gone`)
     await readWhole(store, 1)
-    renameSync(`${folder.path}/gone`, a)
+    renameSync(`${each.folder}/gone`, a)
     await new Promise((resolve) => setTimeout(resolve, 60))
     expect(failures(store)).toEqual([true])
   })

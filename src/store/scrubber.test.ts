@@ -1,45 +1,34 @@
 import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import {
   block,
   hastened,
   MIB,
-  openStore,
   pattern,
   readAll,
   request,
   Source,
-  temporaryFolder,
+  storesOfEachTest,
   until,
 } from '../../test/support/block-store.ts'
-import type { BlockStore, BlockStoreOptions } from './index.ts'
+import type { BlockStoreOptions } from './index.ts'
 
 const LENGTH = 200_000
-let folder: ReturnType<typeof temporaryFolder>
-let opened: BlockStore[] = []
-beforeEach(() => {
-  folder = temporaryFolder('/dev/shm')
-})
-afterEach(async () => {
-  for (const store of opened) await store.stop()
-  opened = []
-  folder[Symbol.dispose]()
-})
+const each = storesOfEachTest()
 
 async function open(scrub: BlockStoreOptions['scrub'], alias = 'SSD', factor = 200) {
   const options = {
-    tiers: [{ alias, folders: [{ path: `${folder.path}/t`, quotaBytes: 256 * MIB }] }],
+    tiers: [{ alias, folders: [{ path: `${each.folder}/t`, quotaBytes: 256 * MIB }] }],
     ...(scrub === undefined ? {} : { scrub }),
   }
-  const made = await openStore(options, { runtime: hastened(factor) })
-  opened.push(made.store)
+  const made = await each.open(options, { runtime: hastened(factor) })
   return made
 }
 
 /** Rot: a bit turns over, and no clock tells. */
 function rot(file: number): void {
-  const name = readdirSync(`${folder.path}/t`).find((each) => each.startsWith(`b${block(file)}_`))!
-  const path = `${folder.path}/t/${name}`
+  const name = readdirSync(`${each.folder}/t`).find((each) => each.startsWith(`b${block(file)}_`))!
+  const path = `${each.folder}/t/${name}`
   const { atime, mtimeMs } = statSync(path)
   const bytes = readFileSync(path)
   bytes[4096 + 150_000]! ^= 4
@@ -84,7 +73,7 @@ test('rot in the only copy is a loss of data, and is told as one', async () => {
   expect(store.changes().lost).toEqual([])
   expect(log).toContain('DATA_LOSS: the only copy of a block is damaged; it was moved aside')
   expect(metrics.values().alluxio_worker_data_loss_blocks_total).toBe(1)
-  expect(readdirSync(`${folder.path}/t/quarantine`)).toHaveLength(1)
+  expect(readdirSync(`${each.folder}/t/quarantine`)).toHaveLength(1)
 })
 
 test('keeps to its rate and its interval, and says how old the oldest check is', async () => {

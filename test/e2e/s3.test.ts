@@ -1,35 +1,17 @@
 /** A cluster over S3: calls counted by the server, and the server stopped, throttling, hanging, cut short. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { FileSystem, OpenOptions, WriteType } from '../../src/client/index.ts'
-import { Cluster, patternBytes } from '../support/cluster.ts'
-import {
-  type Availability,
-  ifAvailable,
-  type S3LatencyServer,
-  type S3Server,
-  startMinio,
-  startS3Latency,
-} from '../support/servers/index.ts'
+import { patternBytes } from '../support/cluster.ts'
+import { S3Cluster } from '../support/s3-cluster.ts'
 import { readWhole, writeWhole } from '../support/whole-file.ts'
 
-const counting: Availability<S3LatencyServer> = await ifAvailable(() => startS3Latency())
-const minio: Availability<S3Server> = await ifAvailable(startMinio)
-let cluster: Cluster
+const s3 = await S3Cluster.around({ memory: '512MB' })
+const { counting, minio } = s3
 let fs: FileSystem
-
-beforeAll(async () => {
-  cluster = await Cluster.start({ memory: '512MB' })
-  fs = await cluster.connect()
-}, 120_000)
-afterAll(async () => {
-  await cluster?.dispose()
-  await Promise.allSettled([counting.server?.stop(), minio.server?.stop()])
+beforeAll(() => {
+  fs = s3.fs
 })
-
-async function mount(path: string, server: S3Server, prefix: string): Promise<void> {
-  await fs.mount(path, `s3://${server.bucket}/${prefix}`, { options: server.options() })
-}
 
 const write = (path: string, bytes: Uint8Array, writeType: WriteType = 'CACHE_THROUGH') =>
   writeWhole(fs, path, bytes, writeType)
@@ -45,7 +27,7 @@ describeCounting('calls to the store', () => {
 
   test('1,000 small files: listed in one page, read by one GET each, warm by none, validated by one page', async () => {
     await server.fill('small/o', 1000, 4096)
-    await mount('/small', server, 'small')
+    await s3.mount('/small', server, 'small')
     await server.reset()
     const names: string[] = []
     for await (const { path } of fs.list('/small')) names.push(path)
@@ -72,7 +54,7 @@ describeCounting('calls to the store', () => {
 
   test('random reads of a cold object move the extents that they touch', async () => {
     await server.fill('big/o', 1, 256 * 2 ** 20)
-    await mount('/big', server, 'big')
+    await s3.mount('/big', server, 'big')
     const names: string[] = []
     for await (const { path } of fs.list('/big')) names.push(path)
     await server.reset()
@@ -95,7 +77,7 @@ describeCounting('calls to the store', () => {
 
   test('throttled (503) and cut short: read right all the same', async () => {
     const bytes = patternBytes(77, 3_000_000)
-    await mount('/faults', server, 'faults')
+    await s3.mount('/faults', server, 'faults')
     await write('/faults/a', bytes)
     await fs.free('/faults/a')
     await server.fault({ api: 'GetObject', kind: 'error', status: 503, code: 'SlowDown', count: 2 })
@@ -126,7 +108,7 @@ describeMinio('MinIO', () => {
   const server = minio.server!
 
   test('writes through, lists, reads cold and warm, renames, deletes', async () => {
-    await mount('/minio', server, 'tree')
+    await s3.mount('/minio', server, 'tree')
     const bytes = patternBytes(3, 20_000_000)
     await write('/minio/a/b', bytes)
     await fs.free('/minio/a/b')
@@ -141,7 +123,7 @@ describeMinio('MinIO', () => {
   }, 60_000)
 
   test('stopped for 20 s in the middle of a read: the read goes on, byte for byte', async () => {
-    await mount('/stopped', server, 'stopped')
+    await s3.mount('/stopped', server, 'stopped')
     const bytes = patternBytes(4, 96_000_000)
     await write('/stopped/a', bytes, 'THROUGH')
     const reader = await fs.open('/stopped/a', { readType: 'NO_CACHE' })
@@ -160,7 +142,7 @@ describeMinio('MinIO', () => {
   }, 120_000)
 
   test('stopped for 20 s in the middle of asynchronous persists: each happens', async () => {
-    await mount('/async', server, 'async')
+    await s3.mount('/async', server, 'async')
     const files = Array.from({ length: 30 }, (_, i) => ({
       path: `/async/f${i}`,
       bytes: patternBytes(50 + i, 1_000_000 + i),

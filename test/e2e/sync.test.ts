@@ -1,44 +1,23 @@
 /** Syncs with real S3 servers: the store killed in the middle, keys that no path can name, paths that are synced by themselves. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { FileSystem } from '../../src/client/index.ts'
-import { silentLog, systemRuntime } from '../../src/core/index.ts'
-import { openStore, type UnderStore } from '../../src/ufs/index.ts'
-import { Cluster, patternBytes } from '../support/cluster.ts'
-import {
-  type Availability,
-  ifAvailable,
-  type S3LatencyServer,
-  type S3Server,
-  startMinio,
-  startS3Latency,
-} from '../support/servers/index.ts'
+import type { UnderStore } from '../../src/ufs/index.ts'
+import { patternBytes } from '../support/cluster.ts'
+import { openBucket, S3Cluster } from '../support/s3-cluster.ts'
 import { readWhole, writeWhole } from '../support/whole-file.ts'
 
-const counting: Availability<S3LatencyServer> = await ifAvailable(() => startS3Latency())
-const minio: Availability<S3Server> = await ifAvailable(startMinio)
-let cluster: Cluster
-let fs: FileSystem
-
-beforeAll(async () => {
-  cluster = await Cluster.start({
-    properties: {
-      'alluxio.master.ufs.active.sync.interval': '200ms',
-      'alluxio.master.ufs.active.sync.max.interval': '1s',
-    },
-  })
-  fs = await cluster.connect()
-}, 120_000)
-afterAll(async () => {
-  await cluster?.dispose()
-  await Promise.allSettled([counting.server?.stop(), minio.server?.stop()])
+const s3 = await S3Cluster.around({
+  properties: {
+    'alluxio.master.ufs.active.sync.interval': '200ms',
+    'alluxio.master.ufs.active.sync.max.interval': '1s',
+  },
 })
-
-const mount = (path: string, server: S3Server, prefix: string, more: Record<string, string> = {}) =>
-  fs.mount(path, `s3://${server.bucket}/${prefix}`, { options: server.options(more) })
-
-const open = (server: S3Server, prefix: string): Promise<UnderStore> =>
-  openStore(`s3://${server.bucket}/${prefix}`, server.options(), { runtime: systemRuntime, log: silentLog })
+const { counting, minio } = s3
+let fs: FileSystem
+beforeAll(() => {
+  fs = s3.fs
+})
 
 async function put(store: UnderStore, path: string, bytes: Uint8Array): Promise<void> {
   const writer = await store.create(path)
@@ -74,9 +53,9 @@ describeMinio('a store that is killed in the middle of a sync', () => {
 
   test('and comes back: the sync goes on; and does not: it fails, and the next one heals', async () => {
     const server = minio.server!
-    const store = await open(server, 'set')
+    const store = await openBucket(server, 'set')
     await lanes(COUNT, 32, (i) => put(store, `d${i % 40}/f${i}`, patternBytes(i, 10)))
-    await mount('/set', server, 'set', { 'alluxio.underfs.retry.max.duration': '10s' })
+    await s3.mount('/set', server, 'set', { 'alluxio.underfs.retry.max.duration': '10s' })
     let killed: Promise<void> | undefined
     const killAndRestart = async () => {
       await server.kill()
@@ -124,7 +103,7 @@ describeCounting('keys', () => {
     }
     const all = [...odd, ...plain].map((key) => `odd/d/${key}`).sort()
     expect(await keys('odd/')).toEqual(all)
-    await mount('/odd', server, 'odd')
+    await s3.mount('/odd', server, 'odd')
     await fs.syncs.run('/odd')
     expect(await namesBelow('/odd')).toEqual(['/odd/d/a/c', '/odd/d/dots/ok', '/odd/d/x'])
     expect(await fs.syncs.run('/odd')).toMatchObject({ added: 0, updated: 0, removed: 0 })
@@ -144,17 +123,17 @@ describeCounting('a path that is synced by itself', () => {
   const server = counting.server!
 
   test('shows what comes and goes, also after a restart of the master, until that is stopped', async () => {
-    const store = await open(server, 'active')
+    const store = await openBucket(server, 'active')
     await put(store, 'one', patternBytes(1, 10))
-    await mount('/active', server, 'active')
+    await s3.mount('/active', server, 'active')
     expect(await fs.syncs.start('/active')).toBe(true)
     expect(await fs.syncs.start('/active')).toBe(false)
     await expect(fs.syncs.start('/active/sub')).rejects.toMatchObject({ code: 'NOT_FOUND' })
     await eventually(async () => (await namesBelow('/active')).length === 1)
     await put(store, 'sub/two', patternBytes(2, 10))
     await eventually(async () => (await namesBelow('/active')).length === 2)
-    await cluster.master.kill()
-    await cluster.master.start()
+    await s3.cluster.master.kill()
+    await s3.cluster.master.start()
     expect((await fs.syncs.paths()).map(({ path }) => path)).toEqual(['/active'])
     await store.delete('one')
     await eventually(async () => (await namesBelow('/active')).length === 1)
@@ -165,9 +144,9 @@ describeCounting('a path that is synced by itself', () => {
   }, 60_000)
 
   test('one that is wanted anew is checked when somebody asks for it', async () => {
-    const store = await open(server, 'wanted')
+    const store = await openBucket(server, 'wanted')
     await put(store, 'd/f', patternBytes(1, 10))
-    await mount('/wanted', server, 'wanted')
+    await s3.mount('/wanted', server, 'wanted')
     await fs.syncs.run('/wanted')
     await put(store, 'd/f', patternBytes(1, 20))
     expect((await fs.getStatus('/wanted/d/f')).length).toBe(10)

@@ -1,15 +1,15 @@
 /** The Azure store against Azurite, which checks signatures; what it does when the server stops, dies, or refuses. */
-import { createHash, createHmac } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { createServer, request as send } from 'node:http'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { Metrics, silentLog, systemRuntime } from '../../../src/core/index.ts'
 import { type FaultOptions, openStore, type UnderStore } from '../../../src/ufs/index.ts'
+import { MIB, md5Of, md5OfBlocks, numberedBlock, writeBlocks } from '../../support/numbered-blocks.ts'
 import { type Azurite, startAzurite } from '../../support/servers/azurite.ts'
 import { ifAvailable, startToxiproxy } from '../../support/servers/index.ts'
 import { skippedUfsSuite, ufsSuite } from '../../support/ufs-suite.ts'
 
-const MIB = 2 ** 20
 const { server: started, reason } = await ifAvailable(startAzurite)
 const server = started as Azurite
 afterAll(() => started?.stop())
@@ -61,36 +61,6 @@ if (reason === undefined) {
   await ufsSuite('Azurite through faults', open('', hasty, faults), small)
 } else {
   skippedUfsSuite('Azurite', reason)
-}
-
-function block(index: number): Uint8Array {
-  return new Uint8Array(MIB).map((_, i) => (i * 7 + index * 13 + (i >>> 9)) & 255)
-}
-
-async function write(store: UnderStore, path: string, blocks: number, between?: (i: number) => unknown) {
-  const writer = await store.create(path)
-  for (let i = 0; i < blocks; i++) {
-    await writer.write(block(i))
-    await between?.(i)
-  }
-  return writer.close()
-}
-
-async function md5(store: UnderStore, path: string, between?: () => unknown): Promise<string> {
-  const hash = createHash('md5')
-  let first = true
-  for await (const chunk of store.open(path, { offset: 0, length: 2 ** 40 })) {
-    hash.update(chunk)
-    if (first) await between?.()
-    first = false
-  }
-  return hash.digest('hex')
-}
-
-function expected(blocks: number): string {
-  const hash = createHash('md5')
-  for (let i = 0; i < blocks; i++) hash.update(block(i))
-  return hash.digest('hex')
 }
 
 /**
@@ -150,10 +120,10 @@ throttled(
       'alluxio.underfs.timeout': '400ms',
     }
     const store = await open('slow', hasty)
-    await write(store, 'file', 1)
+    await writeBlocks(store, 'file', 1)
     // 256 KiB a second: the read takes four times as long as the server may be silent.
     await slowed.server!.toxic('azure', 'bandwidth', { rate: 256 })
-    expect(await md5(store, 'file')).toBe(expected(1))
+    expect(await md5Of(store, 'file')).toBe(md5OfBlocks(1))
     await slowed.server!.toxic('azure', 'latency', { latency: 600 })
     await expect(store.list('')).rejects.toMatchObject({ code: 'TIMEOUT' })
     await store.close()
@@ -178,9 +148,9 @@ suite('Azure', () => {
   })
 
   test('a read, an upload, a listing and a rename survive a server that is gone for half a second', async () => {
-    await write(store, 'file', 40, (i) => (i === 20 ? way.cut(500) : undefined))
-    expect(await md5(store, 'file', () => way.cut(500))).toBe(expected(40))
-    for (let i = 0; i < 20; i++) await write(store, `dir/${i}`, 1)
+    await writeBlocks(store, 'file', 40, (i) => (i === 20 ? way.cut(500) : undefined))
+    expect(await md5Of(store, 'file', () => way.cut(500))).toBe(md5OfBlocks(40))
+    for (let i = 0; i < 20; i++) await writeBlocks(store, `dir/${i}`, 1)
     way.cut(500)
     expect((await store.list('dir')).entries).toHaveLength(20)
     const moving = store.rename('dir', 'moved')
@@ -193,7 +163,7 @@ suite('Azure', () => {
   test('an upload to a server that stays away fails cleanly, and nothing is visible', async () => {
     const impatient = await open('outage', { 'alluxio.underfs.retry.max.duration': '300ms' })
     const writer = await impatient.create('never')
-    for (let i = 0; i < 20; i++) await writer.write(block(i))
+    for (let i = 0; i < 20; i++) await writer.write(numberedBlock(i))
     await server.kill()
     await expect(writer.close()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     await server.restart()
@@ -234,8 +204,8 @@ suite('Azure', () => {
     for (const action of [
       () => refused.status('file'),
       () => refused.list(''),
-      () => md5(refused, 'file'),
-      () => write(refused, 'file', 1),
+      () => md5Of(refused, 'file'),
+      () => writeBlocks(refused, 'file', 1),
       () => refused.mkdir('dir'),
     ]) {
       const error = (await action().then(
@@ -266,9 +236,9 @@ suite('Azure', () => {
     ]
     for (const [uri, options] of ways) {
       const other = await openStore(uri, server.options(options), { runtime: systemRuntime, log: silentLog })
-      await write(other, 'a file', 2)
+      await writeBlocks(other, 'a file', 2)
       await other.rename('a file', 'another')
-      expect(await md5(other, 'another')).toBe(expected(2))
+      expect(await md5Of(other, 'another')).toBe(md5OfBlocks(2))
       expect((await other.list('')).entries.map(({ path }) => path)).toEqual(['another'])
       await other.delete('another')
       await other.close()
@@ -297,11 +267,11 @@ suite('Azure', () => {
     const other = await open('lost', { 'alluxio.underfs.azure.endpoint': endpoint })
     for (const blocks of [1, 40]) {
       const writer = await other.create(`of-${blocks}`, { ifAbsent: true })
-      for (let i = 0; i < blocks; i++) await writer.write(block(i))
+      for (let i = 0; i < blocks; i++) await writer.write(numberedBlock(i))
       const { fingerprint } = await writer.close()
       expect(await other.status(`of-${blocks}`)).toMatchObject({ fingerprint, length: blocks * MIB })
       const second = await other.create(`of-${blocks}`, { ifAbsent: true })
-      await second.write(block(7))
+      await second.write(numberedBlock(7))
       await expect(second.close()).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
     }
     expect(lost).toBeGreaterThan(3)
@@ -316,7 +286,7 @@ suite('Azure', () => {
     for (const action of [
       () => missing.status(''),
       () => missing.list('x'),
-      () => write(missing, 'file', 1),
+      () => writeBlocks(missing, 'file', 1),
     ]) {
       await expect(action()).rejects.toMatchObject({ code: 'NOT_FOUND', reason: 'BUCKET_MISSING' })
     }
@@ -325,8 +295,8 @@ suite('Azure', () => {
 
   test('folders of Hadoop are directories, and so are those without a marker', async () => {
     await store.mkdir('hadoop/empty')
-    await write(store, 'hadoop/a-b', 1)
-    await write(store, 'hadoop/a/b', 1)
+    await writeBlocks(store, 'hadoop/a-b', 1)
+    await writeBlocks(store, 'hadoop/a/b', 1)
     const put = await fetch(`${server.endpoint}/container/outage/hadoop/made?${accountSas('rwc')}`, {
       method: 'PUT',
       headers: { 'x-ms-blob-type': 'BlockBlob', 'x-ms-meta-hdi_isfolder': 'true', 'content-length': '0' },
@@ -336,7 +306,7 @@ suite('Azure', () => {
       ({ path, directory }) => path + (directory ? '/' : ''),
     )
     expect(shape.sort()).toEqual(['hadoop/a-b', 'hadoop/a/', 'hadoop/empty/', 'hadoop/made/'])
-    await write(store, 'hadoop/made/file', 1)
+    await writeBlocks(store, 'hadoop/made/file', 1)
     for (const limit of [1, 2, 10]) {
       const found: string[] = []
       for (let cursor: string | undefined; ; ) {
@@ -353,7 +323,7 @@ suite('Azure', () => {
         ['hadoop/a-b', 'hadoop/a/', 'hadoop/a/b', 'hadoop/empty/', 'hadoop/made/', 'hadoop/made/file'].sort(),
       )
     }
-    await expect(md5(store, 'hadoop/made')).rejects.toMatchObject({ code: 'IS_A_DIRECTORY' })
+    await expect(md5Of(store, 'hadoop/made')).rejects.toMatchObject({ code: 'IS_A_DIRECTORY' })
     await store.rename('hadoop', 'renamed')
     expect((await store.status('renamed/empty')).directory).toBe(true)
     expect((await store.status('renamed/made/file')).length).toBe(MIB)
@@ -363,7 +333,7 @@ suite('Azure', () => {
 
   test('a directory moves page by page, but for what has to stay', async () => {
     await store.mkdir('pages/empty')
-    for (const name of ['a', 'b/c', 'b/d', 'z']) await write(store, `pages/${name}`, 1)
+    for (const name of ['a', 'b/c', 'b/d', 'z']) await writeBlocks(store, `pages/${name}`, 1)
     const stays = (path: string) => path === 'pages/b/c'
     const move = async () => {
       let objects = 0
@@ -396,10 +366,10 @@ suite('Azure', () => {
     // One block at a time, so that those of the loser are there before the winner drops them.
     const stepwise = await open('race', { 'alluxio.underfs.azure.upload.threads.max': '1' })
     const writers = await Promise.all([stepwise.create('both'), stepwise.create('both')])
-    for (const writer of writers) for (let i = 0; i < 40; i++) await writer.write(block(i))
+    for (const writer of writers) for (let i = 0; i < 40; i++) await writer.write(numberedBlock(i))
     await writers[0]!.close()
     await expect(writers[1]!.close()).rejects.toMatchObject({ code: 'CONFLICT', reason: 'BLOCKS_GONE' })
-    expect(await md5(stepwise, 'both')).toBe(expected(40))
+    expect(await md5Of(stepwise, 'both')).toBe(md5OfBlocks(40))
     await stepwise.close()
   })
 })
@@ -424,8 +394,8 @@ test('a body cut short with status 200, and one that never comes', async () => {
     },
     { runtime: systemRuntime, log: silentLog },
   )
-  await expect(md5(store, 'file')).rejects.toMatchObject({ code: 'UNAVAILABLE', reason: 'TRUNCATED' })
-  await expect(md5(store, 'hangs')).rejects.toMatchObject({ code: 'TIMEOUT' })
+  await expect(md5Of(store, 'file')).rejects.toMatchObject({ code: 'UNAVAILABLE', reason: 'TRUNCATED' })
+  await expect(md5Of(store, 'hangs')).rejects.toMatchObject({ code: 'TIMEOUT' })
   await store.close()
   cut.closeAllConnections()
   cut.close()

@@ -8,13 +8,13 @@ import { Metrics, Secret, silentLog, systemRuntime } from '../../../src/core/ind
 import { type FaultOptions, openStore, parseUfsUri, type UnderStore } from '../../../src/ufs/index.ts'
 import { RetryPolicy } from '../../../src/ufs/layers/retry-policy.ts'
 import { webHdfsFactory } from '../../../src/ufs/webhdfs/index.ts'
+import { MIB, md5Of, md5OfBlocks, numberedBlock, writeBlocks } from '../../support/numbered-blocks.ts'
 import { type HdfsServer, startHdfs } from '../../support/servers/hdfs.ts'
 import { type HdfsFront, refuse, startHdfsFront } from '../../support/servers/hdfs-front.ts'
 import { ifAvailable, startToxiproxy, type Toxiproxy } from '../../support/servers/index.ts'
 import { scratchFolder } from '../../support/servers/process.ts'
 import { skippedUfsSuite, ufsSuite } from '../../support/ufs-suite.ts'
 
-const MIB = 2 ** 20
 const { server: started, reason } = await ifAvailable(() => startHdfs())
 const server = started as HdfsServer
 const folder = scratchFolder('hdfs-test')
@@ -59,36 +59,6 @@ if (reason === undefined) {
   skippedUfsSuite('HDFS', reason)
 }
 
-function block(index: number): Uint8Array {
-  return new Uint8Array(MIB).map((_, i) => (i * 7 + index * 13 + (i >>> 9)) & 255)
-}
-
-async function write(store: UnderStore, path: string, blocks: number, between?: (i: number) => unknown) {
-  const writer = await store.create(path)
-  for (let i = 0; i < blocks; i++) {
-    await writer.write(block(i))
-    await between?.(i)
-  }
-  return writer.close()
-}
-
-async function md5(store: UnderStore, path: string, between?: () => unknown): Promise<string> {
-  const hash = createHash('md5')
-  let first = true
-  for await (const chunk of store.open(path, { offset: 0, length: 2 ** 40 })) {
-    hash.update(chunk)
-    if (first) await between?.()
-    first = false
-  }
-  return hash.digest('hex')
-}
-
-function expected(blocks: number): string {
-  const hash = createHash('md5')
-  for (let i = 0; i < blocks; i++) hash.update(block(i))
-  return hash.digest('hex')
-}
-
 /** What a plain client sees, names of unfinished writes included. */
 async function namesIn(path: string): Promise<string[]> {
   const answer = await fetch(`${server.addresses[0]}/webhdfs/v1/${path}?op=LISTSTATUS&user.name=root`)
@@ -109,19 +79,19 @@ suite(`HDFS${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
 
   test('64 MiB there and back with flat memory', async () => {
     const before = process.memoryUsage().rss
-    const status = await write(store, 'large', 64)
+    const status = await writeBlocks(store, 'large', 64)
     expect(status.length).toBe(64 * MIB)
-    expect(await md5(store, 'large')).toBe(expected(64))
+    expect(await md5Of(store, 'large')).toBe(md5OfBlocks(64))
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * MIB)
   }, 60_000)
 
   test('a write that HDFS refuses is an error and no crash, whatever its size', async () => {
     const alice = await open('tests', { 'alluxio.underfs.hdfs.user': 'alice' })
     for (const blocks of [0, 1, 64, 64, 64]) {
-      await expect(write(alice, 'refused', blocks)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' })
+      await expect(writeBlocks(alice, 'refused', blocks)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' })
     }
     await store.setAttributes('large', { mode: 0o600 })
-    await expect(md5(alice, 'large')).rejects.toMatchObject({ code: 'PERMISSION_DENIED' })
+    await expect(md5Of(alice, 'large')).rejects.toMatchObject({ code: 'PERMISSION_DENIED' })
     await expect(alice.delete('large')).rejects.toMatchObject({ code: 'PERMISSION_DENIED' })
     await expect(alice.rename('large', 'larger')).rejects.toMatchObject({ code: 'PERMISSION_DENIED' })
     await expect(alice.setAttributes('large', { mode: 0o777 })).rejects.toMatchObject({
@@ -134,7 +104,7 @@ suite(`HDFS${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
 
   test('a rename that HDFS refuses says why', async () => {
     await store.mkdir('renames/dir')
-    await write(store, 'renames/file', 1)
+    await writeBlocks(store, 'renames/file', 1)
     const rename = (src: string, dst: string) => store.rename(`renames/${src}`, `renames/${dst}`)
     await expect(rename('none', 'other')).rejects.toMatchObject({ code: 'NOT_FOUND' })
     await expect(rename('file', 'dir')).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
@@ -147,7 +117,7 @@ suite(`HDFS${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
     for (const name of ['plain', 'per%cent%20#?+; ünïcödé 🚀']) {
       const path = `attributes/${name}`
       const writer = await store.create(path, { mode: 0o640, owner: 'carol', group: 'some staff' })
-      await writer.write(block(0))
+      await writer.write(numberedBlock(0))
       expect(await writer.close()).toMatchObject({ mode: 0o640, owner: 'carol', group: 'some staff' })
       expect(await store.status(path)).toMatchObject({ mode: 0o640, owner: 'carol', group: 'some staff' })
       await store.setAttributes(path, { mode: 0o1777, group: 'others' })
@@ -163,7 +133,7 @@ suite(`HDFS${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
   })
 
   test('places of blocks and the checksum', async () => {
-    await write(store, 'blocks', 40)
+    await writeBlocks(store, 'blocks', 40)
     const hosts = ['127.0.0.1']
     expect(await store.blockLocations!('blocks')).toEqual([
       { offset: 0, length: 16 * MIB, hosts },
@@ -176,9 +146,9 @@ suite(`HDFS${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
     ])
     const { algorithm, hex } = await store.checksum!('blocks')
     expect(algorithm).toMatch(/^MD5-of-.*CRC32C$/)
-    await write(store, 'same', 40)
+    await writeBlocks(store, 'same', 40)
     expect((await store.checksum!('same')).hex).toBe(hex)
-    await write(store, 'same', 39)
+    await writeBlocks(store, 'same', 39)
     expect((await store.checksum!('same')).hex).not.toBe(hex)
     await expect(store.checksum!('none')).rejects.toMatchObject({ code: 'NOT_FOUND' })
     await expect(store.blockLocations!('none')).rejects.toMatchObject({ code: 'NOT_FOUND' })
@@ -186,21 +156,21 @@ suite(`HDFS${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
 
   test('a file replaced by one of its length in the same breath has another fingerprint', async () => {
     const seen = new Set<string>()
-    for (let i = 0; i < 5; i++) seen.add((await write(store, 'twin', 1)).fingerprint)
+    for (let i = 0; i < 5; i++) seen.add((await writeBlocks(store, 'twin', 1)).fingerprint)
     expect(seen.size).toBe(5)
   })
 
   test('an aborted write leaves nothing, nor does one whose caller went away', async () => {
     await store.mkdir('aborted')
     const writer = await store.create('aborted/file')
-    for (let i = 0; i < 20; i++) await writer.write(block(i))
+    for (let i = 0; i < 20; i++) await writer.write(numberedBlock(i))
     expect(await namesIn('tests/aborted')).toHaveLength(1)
     expect((await store.list('aborted')).entries).toEqual([])
     await writer.abort()
     expect(await namesIn('tests/aborted')).toEqual([])
     const controller = new AbortController()
     const left = await (await bare('tests')).create('aborted/file', { signal: controller.signal })
-    for (let i = 0; i < 20; i++) await left.write(block(i))
+    for (let i = 0; i < 20; i++) await left.write(numberedBlock(i))
     controller.abort()
     await expect(left.close()).rejects.toMatchObject({ code: 'CANCELLED' })
     await left.abort()
@@ -231,7 +201,7 @@ suite(`HDFS${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
   describe('outages', () => {
     test('the NameNode is killed and comes back in the middle of a listing, and before a rename', async () => {
       await Promise.all(Array.from({ length: 30 }, (_, i) => store.mkdir(`listed/d${i}`)))
-      await write(store, 'mover', 1)
+      await writeBlocks(store, 'mover', 1)
       const first = await store.list('listed', { limit: 10 })
       await server.nameNodes[0]!.kill()
       const once = await open('tests', ONCE)
@@ -253,11 +223,11 @@ suite(`HDFS${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
         await server.nameNodes[0]!.kill()
         restarted = server.nameNodes[0]!.restart()
       }
-      await write(store, 'read', 48)
+      await writeBlocks(store, 'read', 48)
       // One DataNode has the blocks open: it goes on without the NameNode, or the read is resumed.
-      expect(await md5(store, 'read', bounce)).toBe(expected(48))
+      expect(await md5Of(store, 'read', bounce)).toBe(md5OfBlocks(48))
       await restarted
-      const writing = write(store, 'written', 48, (i) => (i === 8 ? bounce() : undefined))
+      const writing = writeBlocks(store, 'written', 48, (i) => (i === 8 ? bounce() : undefined))
       const outcome = await writing.then(
         () => 'written',
         (error: { code: string }) => error.code,
@@ -266,32 +236,32 @@ suite(`HDFS${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
       if (outcome !== 'written') {
         expect(outcome).toMatch(/UNAVAILABLE|TIMEOUT/)
         await expect(store.status('written')).rejects.toMatchObject({ code: 'NOT_FOUND' })
-        await write(store, 'written', 48)
+        await writeBlocks(store, 'written', 48)
       }
-      expect(await md5(store, 'written')).toBe(expected(48))
+      expect(await md5Of(store, 'written')).toBe(md5OfBlocks(48))
     }, 240_000)
 
     test('the DataNode is killed in the middle of a read and of a write', async () => {
-      await write(store, 'dn-read', 48)
+      await writeBlocks(store, 'dn-read', 48)
       const bounce = async () => {
         await server.dataNode.kill()
         await server.dataNode.restart()
       }
-      expect(await md5(store, 'dn-read', bounce)).toBe(expected(48))
-      const writing = write(store, 'dn-written', 48, (i) => (i === 20 ? bounce() : undefined))
+      expect(await md5Of(store, 'dn-read', bounce)).toBe(md5OfBlocks(48))
+      const writing = writeBlocks(store, 'dn-written', 48, (i) => (i === 20 ? bounce() : undefined))
       await expect(writing).rejects.toMatchObject({ code: 'UNAVAILABLE' })
       await expect(store.status('dn-written')).rejects.toMatchObject({ code: 'NOT_FOUND' })
       expect((await namesIn('tests')).filter((name) => name.startsWith('.alluxio'))).toEqual([])
-      await write(store, 'dn-written', 48)
-      expect(await md5(store, 'dn-written')).toBe(expected(48))
+      await writeBlocks(store, 'dn-written', 48)
+      expect(await md5Of(store, 'dn-written')).toBe(md5OfBlocks(48))
     }, 240_000)
 
     test('a small write waits for a DataNode that is away', async () => {
       await server.dataNode.kill()
-      const writing = write(store, 'patient', 2)
+      const writing = writeBlocks(store, 'patient', 2)
       await server.dataNode.restart()
       expect((await writing).length).toBe(2 * MIB)
-      expect(await md5(store, 'patient')).toBe(expected(2))
+      expect(await md5Of(store, 'patient')).toBe(md5OfBlocks(2))
     }, 180_000)
 
     test('a server that hangs is cut off at its deadline, and the call repeated', async () => {
@@ -305,13 +275,13 @@ suite(`HDFS${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
       await pause(1000)
       server.nameNodes[0]!.resume()
       expect((await status).length).toBe(MIB)
-      await write(store, 'stalled', 24)
+      await writeBlocks(store, 'stalled', 24)
       const stalling = await open('tests', { 'alluxio.underfs.stall.timeout': '1s' })
-      const read = md5(stalling, 'stalled', async () => {
+      const read = md5Of(stalling, 'stalled', async () => {
         server.dataNode.pause()
         setTimeout(() => server.dataNode.resume(), 2500)
       })
-      expect(await read).toBe(expected(24))
+      expect(await read).toBe(md5OfBlocks(24))
     }, 60_000)
   })
 })
@@ -325,7 +295,7 @@ suite('HDFS behind a front', () => {
     front = await startHdfsFront(server.addresses[0]!)
     store = await through()
     await store.mkdir('')
-    await write(store, 'file', 3)
+    await writeBlocks(store, 'file', 3)
   })
   afterAll(async () => {
     await store.close()
@@ -349,18 +319,21 @@ suite('HDFS behind a front', () => {
         }
         if (call.get('cut') === null) return false
         cuts--
-        const bytes = block(0).subarray(Number(call.get('offset')), 300_000 + Number(call.get('offset')))
+        const bytes = numberedBlock(0).subarray(
+          Number(call.get('offset')),
+          300_000 + Number(call.get('offset')),
+        )
         response.writeHead(200, kind === 'without one' ? {} : { 'content-length': bytes.length })
         response.end(bytes)
         return true
       }
       const once = await through(ONCE)
-      await expect(md5(once, 'file')).rejects.toMatchObject({ code: 'UNAVAILABLE', reason: 'TRUNCATED' })
+      await expect(md5Of(once, 'file')).rejects.toMatchObject({ code: 'UNAVAILABLE', reason: 'TRUNCATED' })
       cuts = 2
       const hash = createHash('md5')
       for await (const chunk of store.open('file', { offset: 0, length: 3 * MIB, fingerprint }))
         hash.update(chunk)
-      expect(hash.digest('hex')).toBe(expected(3))
+      expect(hash.digest('hex')).toBe(md5OfBlocks(3))
       // A body without a length is asked for twice.
       expect(cuts).toBeLessThanOrEqual(0)
       front.answer = () => false
@@ -368,13 +341,13 @@ suite('HDFS behind a front', () => {
   )
 
   test('a file replaced between the look at it and its opening is never taken for the other', async () => {
-    const { fingerprint } = await write(store, 'replaced', 2)
+    const { fingerprint } = await writeBlocks(store, 'replaced', 2)
     let replacing: Promise<unknown> | undefined
     front.answer = (call, response, message) => {
       if (call.get('op') !== 'OPEN' || replacing !== undefined) return false
       const direct = open('front')
       replacing = direct.then(async (other) => {
-        await write(other, 'replaced', 1)
+        await writeBlocks(other, 'replaced', 1)
         await other.close()
         response.writeHead(307, { location: `http://127.0.0.1:1${message.url}` })
         const answer = await fetch(server.addresses[0] + message.url!)
@@ -399,7 +372,7 @@ suite('HDFS behind a front', () => {
       void fetch(server.addresses[0] + message.url!, { method: 'PUT' }).then(() => response.destroy())
       return true
     }
-    expect((await write(store, 'once', 1)).length).toBe(MIB)
+    expect((await writeBlocks(store, 'once', 1)).length).toBe(MIB)
     expect((await store.status('once')).length).toBe(MIB)
     // Of a plain rename the answer is lost too, once before it was done and once after.
     for (const done of [false, true]) {
@@ -443,8 +416,8 @@ suite('HDFS behind a front', () => {
         () => once.list(''),
         () => once.mkdir('made'),
         () => once.delete('file'),
-        () => write(once, 'new', 1),
-        () => md5(once, 'file'),
+        () => writeBlocks(once, 'new', 1),
+        () => md5Of(once, 'file'),
       ]) {
         await expect(call()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
       }
@@ -516,7 +489,7 @@ suite('HDFS behind a front', () => {
       const slow = await proxy.proxy('namenode', server.addresses[0]!)
       await proxy.toxic('namenode', 'latency', { latency: 200 })
       const far = await open('front', { 'alluxio.underfs.hdfs.namenodes': slow })
-      expect(await md5(far, 'file')).toBe(expected(3))
+      expect(await md5Of(far, 'file')).toBe(md5OfBlocks(3))
       const hasty = await open('front', {
         ...ONCE,
         'alluxio.underfs.hdfs.namenodes': slow,

@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type AlluxioError, Metrics, silentLog, systemRuntime } from '../../../src/core/index.ts'
-import { type FaultOptions, openStore, type UfsStatus, type UnderStore } from '../../../src/ufs/index.ts'
+import { type FaultOptions, openStore, type UnderStore } from '../../../src/ufs/index.ts'
+import { MIB, md5Of, md5OfBlocks, numberedBlock, writeBlocks } from '../../support/numbered-blocks.ts'
 import { ifAvailable, startToxiproxy, type Toxiproxy } from '../../support/servers/index.ts'
 import { type KeystoneSwift, startKeystoneSwift } from '../../support/servers/keystone.ts'
 import { scratchFolder } from '../../support/servers/process.ts'
 import { type SwiftServer, startSwift } from '../../support/servers/swift.ts'
 import { skippedUfsSuite, ufsSuite } from '../../support/ufs-suite.ts'
 
-const MIB = 2 ** 20
 // Few segments a manifest, so that manifests of manifests are made.
 const { server: started, reason } = await ifAvailable(() =>
   startSwift({ slo: 'min_segment_size = 1\nmax_manifest_segments = 8' }),
@@ -49,42 +49,6 @@ if (reason === undefined) {
   skippedUfsSuite('Swift', reason)
 }
 
-function block(index: number): Uint8Array {
-  return new Uint8Array(MIB).map((_, i) => (i * 7 + index * 13 + (i >>> 9)) & 255)
-}
-
-async function write(
-  store: UnderStore,
-  path: string,
-  blocks: number,
-  between?: (i: number) => unknown,
-  first = 0,
-): Promise<UfsStatus> {
-  const writer = await store.create(path)
-  for (let i = 0; i < blocks; i++) {
-    await writer.write(block(first + i))
-    await between?.(i)
-  }
-  return writer.close()
-}
-
-async function md5(store: UnderStore, path: string, between?: () => unknown): Promise<string> {
-  const hash = createHash('md5')
-  let first = true
-  for await (const chunk of store.open(path, { offset: 0, length: 2 ** 40 })) {
-    hash.update(chunk)
-    if (first) await between?.()
-    first = false
-  }
-  return hash.digest('hex')
-}
-
-function expected(blocks: number, first = 0): string {
-  const hash = createHash('md5')
-  for (let i = 0; i < blocks; i++) hash.update(block(first + i))
-  return hash.digest('hex')
-}
-
 /** Names in a container, as the server lists them. */
 async function listed(path: string): Promise<string[]> {
   const answer = await server.ask('GET', path)
@@ -114,51 +78,53 @@ suite('large objects', () => {
   afterAll(() => store.close())
 
   test('segments go when their file is deleted, replaced or given up, and stay when it moves', async () => {
-    const made = await write(store, 'file', 10)
+    const made = await writeBlocks(store, 'file', 10)
     expect(await listed(SEGMENTS)).toHaveLength(3)
     expect((await store.status('file')).fingerprint).toBe(made.fingerprint)
     expect((await store.list('')).entries[0]).toMatchObject({
       length: 10 * MIB,
       fingerprint: made.fingerprint,
     })
-    await write(store, 'file', 6, undefined, 3)
+    await writeBlocks(store, 'file', 6, undefined, 3)
     expect(await listed(SEGMENTS)).toHaveLength(2)
-    expect(await md5(store, 'file')).toBe(expected(6, 3))
+    expect(await md5Of(store, 'file')).toBe(md5OfBlocks(6, 3))
     await store.rename('file', 'dir/moved')
     expect(await listed(SEGMENTS)).toHaveLength(2)
-    expect(await md5(store, 'dir/moved')).toBe(expected(6, 3))
+    expect(await md5Of(store, 'dir/moved')).toBe(md5OfBlocks(6, 3))
     await store.rename('dir', 'other')
-    expect(await md5(store, 'other/moved')).toBe(expected(6, 3))
+    expect(await md5Of(store, 'other/moved')).toBe(md5OfBlocks(6, 3))
     const writer = await store.create('other/moved')
-    for (let i = 0; i < 10; i++) await writer.write(block(i))
+    for (let i = 0; i < 10; i++) await writer.write(numberedBlock(i))
     await writer.abort()
     expect(await listed(SEGMENTS)).toHaveLength(2)
-    await write(store, 'other/moved', 1)
+    await writeBlocks(store, 'other/moved', 1)
     expect(await listed(SEGMENTS)).toEqual([])
-    await write(store, 'other/second', 9)
+    await writeBlocks(store, 'other/second', 9)
     await store.delete('other', { recursive: true })
     expect(await listed(SEGMENTS)).toEqual([])
   }, 60_000)
 
   test('more segments than a manifest holds: manifests of manifests, which go as a whole too', async () => {
-    await write(store, 'nested', 35)
+    await writeBlocks(store, 'nested', 35)
     // 9 segments and 2 manifests.
     expect(await listed(SEGMENTS)).toHaveLength(11)
     expect(await store.status('nested')).toMatchObject({ length: 35 * MIB })
-    expect(await md5(store, 'nested')).toBe(expected(35))
+    expect(await md5Of(store, 'nested')).toBe(md5OfBlocks(35))
     const middle: Uint8Array[] = []
     for await (const chunk of store.open('nested', { offset: 32 * MIB - 5, length: 10 })) middle.push(chunk)
-    expect(Buffer.concat(middle)).toEqual(Buffer.concat([block(31).subarray(-5), block(32).subarray(0, 5)]))
-    await write(store, 'nested', 1)
+    expect(Buffer.concat(middle)).toEqual(
+      Buffer.concat([numberedBlock(31).subarray(-5), numberedBlock(32).subarray(0, 5)]),
+    )
+    await writeBlocks(store, 'nested', 1)
     expect(await listed(SEGMENTS)).toEqual([])
-    await write(store, 'nested', 35)
+    await writeBlocks(store, 'nested', 35)
     await store.delete('nested')
     expect(await listed(SEGMENTS)).toEqual([])
   }, 60_000)
 
   test('a move that breaks off leaves two files, and the delete of either leaves the other whole', async () => {
     for (const deleted of ['from', 'to']) {
-      await write(store, 'from', 6)
+      await writeBlocks(store, 'from', 6)
       // What a move does up to the delete of its source.
       const head = await server.ask('HEAD', `/${server.container}/large/from`)
       const id = head.headers.get('x-object-meta-alluxio-write-id')!
@@ -170,7 +136,7 @@ suite('large objects', () => {
       const left = deleted === 'from' ? 'to' : 'from'
       expect(await store.status(left)).toMatchObject({ length: 6 * MIB, metadata: {} })
       await store.delete(deleted)
-      expect(await md5(store, left)).toBe(expected(6))
+      expect(await md5Of(store, left)).toBe(md5OfBlocks(6))
       await store.delete(left)
     }
     for (const segment of await listed(SEGMENTS)) await server.ask('DELETE', `${SEGMENTS}/${segment}`)
@@ -187,7 +153,7 @@ suite('large objects', () => {
     }
     const manifest = JSON.stringify([await part('p1', 'hello '), await part('p2', 'world')])
     const joined = `/${server.container}/large/joined?multipart-manifest=put`
-    for (const end of [() => store.delete('joined'), () => write(store, 'joined', 1)]) {
+    for (const end of [() => store.delete('joined'), () => writeBlocks(store, 'joined', 1)]) {
       expect((await server.ask('PUT', joined, { body: manifest })).status).toBe(201)
       expect(await store.status('joined')).toMatchObject({ length: 11 })
       await end()
@@ -203,7 +169,7 @@ suite('large objects', () => {
       fingerprint: (await store.status('dynamic')).fingerprint,
     })
     await store.rename('dynamic', 'renamed')
-    expect(await md5(store, 'renamed')).toBe(createHash('md5').update('hello world').digest('hex'))
+    expect(await md5Of(store, 'renamed')).toBe(createHash('md5').update('hello world').digest('hex'))
     for (const path of ['renamed', 'joined', 'p1', 'p2']) await store.delete(path)
   }, 60_000)
 })
@@ -238,7 +204,7 @@ suite('outages', () => {
   let store: UnderStore
   beforeAll(async () => {
     store = await open('outage', hasty)
-    await write(store, 'file', 24)
+    await writeBlocks(store, 'file', 24)
   })
   afterAll(() => store.close())
   const outage = async (ms = 500) => {
@@ -249,12 +215,12 @@ suite('outages', () => {
 
   test('a listing, a read, an upload and a rename survive a server that is killed and comes back', async () => {
     let back: Promise<void> | undefined
-    await write(store, 'file', 24, (i) => {
+    await writeBlocks(store, 'file', 24, (i) => {
       if (i === 14) back = outage()
     })
     await back
-    expect(await md5(store, 'file', outage)).toBe(expected(24))
-    for (let i = 0; i < 20; i++) await write(store, `dir/${i}`, 1)
+    expect(await md5Of(store, 'file', outage)).toBe(md5OfBlocks(24))
+    for (let i = 0; i < 20; i++) await writeBlocks(store, `dir/${i}`, 1)
     back = outage()
     expect((await store.list('dir')).entries).toHaveLength(20)
     await back
@@ -271,8 +237,8 @@ suite('outages', () => {
   test('an upload to a server that stays away fails cleanly, and nothing is visible', async () => {
     const impatient = await open('outage', { ...hasty, 'alluxio.underfs.retry.max.duration': '500ms' })
     await server.kill()
-    await expect(write(impatient, 'never', 10)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
-    await expect(write(impatient, 'never', 1)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(writeBlocks(impatient, 'never', 10)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(writeBlocks(impatient, 'never', 1)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     await server.restart()
     await expect(store.status('never')).rejects.toMatchObject({ code: 'NOT_FOUND' })
     await impatient.close()
@@ -294,7 +260,7 @@ suite('outages', () => {
     const account = { 'alluxio.underfs.swift.storage.url': `${slow}/v1/AUTH_test` }
     const far = await open('outage', { ...hasty, ...account })
     await toxiproxy.toxic('swift', 'latency', { latency: 100 })
-    expect(await md5(far, 'file')).toBe(expected(24))
+    expect(await md5Of(far, 'file')).toBe(md5OfBlocks(24))
     const later = await toxiproxy.proxy('later', server.endpoint)
     await toxiproxy.toxic('later', 'latency', { latency: 5000 })
     const late = await open('outage', {
@@ -314,14 +280,14 @@ suite('outages', () => {
     await toxiproxy.toxic('swift', 'limit_data', { bytes: 5 * MIB })
     const account = { 'alluxio.underfs.swift.storage.url': `${cut}/v1/AUTH_test` }
     const patient = await open('outage', account)
-    expect(await md5(patient, 'file')).toBe(expected(24))
+    expect(await md5Of(patient, 'file')).toBe(md5OfBlocks(24))
     const strict = await open('outage', { ...account, 'alluxio.underfs.retry.max.duration': '0' })
-    await expect(md5(strict, 'file')).rejects.toMatchObject({ code: 'UNAVAILABLE', reason: 'TRUNCATED' })
+    await expect(md5Of(strict, 'file')).rejects.toMatchObject({ code: 'UNAVAILABLE', reason: 'TRUNCATED' })
     // The server itself breaks off when a segment is gone.
     const segments = await listed(SEGMENTS)
     await server.ask('DELETE', `${SEGMENTS}/${segments.at(-1)}`)
     const direct = await open('outage', { 'alluxio.underfs.retry.max.duration': '0' })
-    await expect(md5(direct, 'file')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(md5Of(direct, 'file')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     await direct.delete('file')
     await toxiproxy.stop()
     for (const one of [patient, strict, direct]) await one.close()
@@ -336,15 +302,15 @@ suite('credentials', () => {
   test('tokens that end, and a password that changes in its file, go unnoticed', async () => {
     writeFileSync(file, server.password)
     const store = await open('rotated', { 'fs.swift.password': `file:${file}` })
-    await write(store, 'file', 1)
+    await writeBlocks(store, 'file', 1)
     await server.revokeTokens()
     expect(await store.status('file')).toMatchObject({ length: MIB })
     await server.revokeTokens()
-    const [, listing] = await Promise.all([write(store, 'other', 10), store.list('')])
+    const [, listing] = await Promise.all([writeBlocks(store, 'other', 10), store.list('')])
     expect(listing.entries.length).toBeGreaterThan(0)
     writeFileSync(file, 'another-password-2215')
     await server.changePassword('another-password-2215')
-    expect(await md5(store, 'other')).toBe(expected(10))
+    expect(await md5Of(store, 'other')).toBe(md5OfBlocks(10))
     await store.delete('other')
     await store.close()
   }, 60_000)
@@ -363,9 +329,9 @@ suite('credentials', () => {
     for (const action of [
       () => store.status('file'),
       () => store.list(''),
-      () => md5(store, 'file'),
-      () => write(store, 'file', 1),
-      () => write(store, 'file', 10),
+      () => md5Of(store, 'file'),
+      () => writeBlocks(store, 'file', 1),
+      () => writeBlocks(store, 'file', 10),
       () => store.mkdir('dir'),
     ]) {
       const error = (await action().then(
@@ -401,7 +367,11 @@ suite('credentials', () => {
   test('a missing container says so; a provider is cut off the container when it is named', async () => {
     const bare = { runtime: systemRuntime, log: silentLog }
     const dotted = await openStore(`swift://${server.container}.provider/`, server.options(), bare)
-    for (const action of [() => dotted.status(''), () => dotted.list('x'), () => write(dotted, 'x', 1)]) {
+    for (const action of [
+      () => dotted.status(''),
+      () => dotted.list('x'),
+      () => writeBlocks(dotted, 'x', 1),
+    ]) {
       await expect(action()).rejects.toMatchObject({
         code: 'NOT_FOUND',
         reason: 'BUCKET_MISSING',
@@ -424,10 +394,10 @@ suite('a server without bulk delete and without large objects', () => {
         runtime: systemRuntime,
         log: silentLog,
       })
-      for (let i = 0; i < 5; i++) await write(store, `dir/ü %${i}`, 1)
+      for (let i = 0; i < 5; i++) await writeBlocks(store, `dir/ü %${i}`, 1)
       await store.delete('dir', { recursive: true })
       expect(await names(store, { recursive: true })).toEqual([])
-      await expect(write(store, 'large', 3)).rejects.toMatchObject({
+      await expect(writeBlocks(store, 'large', 3)).rejects.toMatchObject({
         code: 'UNSUPPORTED',
         message: expect.stringMatching(/segment\.size/),
       })
@@ -455,11 +425,11 @@ keystoneSuite(`Keystone${keystone.reason === undefined ? '' : ` (skipped: ${keys
     writeFileSync(file, running.options()['fs.swift.password']!)
     const secret = { 'fs.swift.password': `file:${file}` }
     const store = await opened({ 'fs.swift.region': running.region, ...secret })
-    await write(store, 'file', 1)
+    await writeBlocks(store, 'file', 1)
     const password = 'keystone-password-9934'
     await running.changePassword(password)
     writeFileSync(file, password)
-    expect(await md5(store, 'file')).toBe(expected(1))
+    expect(await md5Of(store, 'file')).toBe(md5OfBlocks(1))
     await running.changePassword(running.options()['fs.swift.password']!)
     await expect(store.status('file')).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
     await store.close()
@@ -475,7 +445,7 @@ keystoneSuite(`Keystone${keystone.reason === undefined ? '' : ` (skipped: ${keys
       'alluxio.underfs.swift.application.credential.id': id,
       'alluxio.underfs.swift.application.credential.secret': secret,
     })
-    await write(store, 'by application', 1)
+    await writeBlocks(store, 'by application', 1)
     expect(await store.status('by application')).toMatchObject({ length: MIB })
     await store.close()
   }, 60_000)
