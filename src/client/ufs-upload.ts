@@ -6,9 +6,6 @@ import type { EntryStatus } from './file-status.ts'
 import type { Source } from './open-file.ts'
 import type { KnownWorker } from './workers.ts'
 
-/** The under-store may be slow, and is asked again by its own layers. */
-const DEADLINE_MS = 600_000
-
 export class UfsUpload {
   readonly worker: KnownWorker
   readonly #stream: ReturnType<Client<typeof WorkerBlock>['writeUfs']>
@@ -16,7 +13,7 @@ export class UfsUpload {
 
   constructor(worker: KnownWorker, { fileId, mode, owner, group }: EntryStatus, target: Source) {
     this.worker = worker
-    this.#stream = worker.block.writeUfs({ fileId, target, mode, owner, group }, { deadlineMs: DEADLINE_MS })
+    this.#stream = worker.block.writeUfs({ fileId, target, mode, owner, group })
   }
 
   async send(bytes: Uint8Array): Promise<void> {

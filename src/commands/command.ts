@@ -92,6 +92,21 @@ export abstract class AlluxioCommand extends Command {
     }
   }
 
+  /** Waits for what the master goes on with when nobody waits any more, and says so when the command is interrupted. */
+  protected untilInterrupted<T>(what: string, work: Promise<T>): Promise<T> {
+    const { signal, talk } = this.invocation
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        talk(
+          `Interrupted: if the master has begun to ${what}, it goes on with it. "alluxio fsadmin report changes" shows it until it is done.\n`,
+        )
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', leave, { once: true })
+      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
+    })
+  }
+
   /**
    * Runs `use` for each path that the patterns name. A path that fails does not keep the others from their turn, unless
    * it was the cluster that failed.

@@ -66,6 +66,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   'fsadmin:pathConf:show': one(() => import('./fsadmin/path-conf.ts'), 'PathConfShow'),
   'fsadmin:report': one(() => import('./fsadmin/summary.ts'), 'Report'),
   'fsadmin:report:capacity': one(() => import('./fsadmin/capacity.ts'), 'ReportCapacity'),
+  'fsadmin:report:changes': one(() => import('./fsadmin/changes.ts'), 'ReportChanges'),
   'fsadmin:report:metrics': one(() => import('./fsadmin/metrics.ts'), 'ReportMetrics'),
   'fsadmin:report:summary': one(() => import('./fsadmin/summary.ts'), 'ReportSummary'),
   'fsadmin:report:ufs': one(() => import('./fsadmin/ufs.ts'), 'ReportUfs'),

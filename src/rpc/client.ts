@@ -400,7 +400,8 @@ export class RpcConnection implements CallStarter {
   expired(call: ClientCall): void {
     const { address, peer } = this.#options
     const { name } = call.method
-    if (!this.#welcome) {
+    // A unary call without a deadline only ever waits for a session.
+    if (!this.#welcome || (call instanceof UnaryCall && call.expiresMs === Number.POSITIVE_INFINITY)) {
       this.cancel(
         call,
         new AlluxioError(

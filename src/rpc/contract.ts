@@ -13,7 +13,10 @@ interface MethodBase {
   readonly doc: string
   /** Whether the client may send it again after a lost connection without asking. */
   readonly idempotent: boolean
-  /** Default deadline in milliseconds; for streams: between two items. */
+  /**
+   * Default deadline in milliseconds; for streams: between two items. 0: none, the call lasts as long as its session, which
+   * heartbeats watch over: for work whose end depends on an under-store, which the server bounds itself.
+   */
   readonly deadlineMs: number
   readonly request: TObject
 }

@@ -182,7 +182,8 @@ export class RpcServer {
   /** Endless downloads, which carry no deadline, are not waited for. */
   #waitsForCalls(): boolean {
     for (const peer of this.#peers.values()) {
-      for (const call of peer.calls.values()) if (!call.done && call.method.method.deadlineMs > 0) return true
+      for (const { done, method } of peer.calls.values())
+        if (!done && (method.method.kind !== 'download' || method.method.deadlineMs > 0)) return true
     }
     return false
   }

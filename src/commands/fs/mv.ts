@@ -13,7 +13,7 @@ export class Mv extends AlluxioCommand {
     const { args } = await this.parse(Mv)
     const [src, dst] = [canonicalPath(args.src), canonicalPath(args.dst)]
     await this.withFileSystem(async (fs) => {
-      await fs.rename(src, dst)
+      await this.untilInterrupted(`move ${src}`, fs.rename(src, dst))
       this.output.emit(
         () => ({ src, dst, renamed: true }),
         () => `Renamed ${src} to ${dst}`,

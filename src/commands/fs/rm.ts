@@ -24,7 +24,8 @@ export class Rm extends AlluxioCommand {
         )
       }
       const { recursive, unchecked, alluxioOnly, deleteMountPoint } = flags
-      await fs.delete(path, { recursive, unchecked, alluxioOnly, deleteMountPoint })
+      const options = { recursive, unchecked, alluxioOnly, deleteMountPoint }
+      await this.untilInterrupted(`remove ${path}`, fs.delete(path, options))
       this.output.emit(
         () => ({ path, removed: true, alluxioOnly }),
         () => `${path} has been removed${alluxioOnly ? ' only from Alluxio space' : ''}`,

@@ -44,7 +44,7 @@ abstract class Summary extends AlluxioCommand {
 }
 
 export class Report extends Summary {
-  static override usage = 'fsadmin report [summary|capacity|ufs|metrics]'
+  static override usage = 'fsadmin report [summary|capacity|changes|ufs|metrics]'
 
   override async run(): Promise<void> {
     await this.parse(Report)

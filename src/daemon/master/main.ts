@@ -197,7 +197,7 @@ async function serve(
       version: VERSION,
       address: () => ({ host, rpcPort: doors.rpcPort, webPort: doors.webPort }),
     },
-    { config, namespace, blocks, workers, reads, stores, metrics, runtime, log },
+    { config, namespace, blocks, workers, reads, stores, changes, metrics, runtime, log },
   )
   rpc.serve(MasterFs, serviceOf(reads, mutations, mounts))
   rpc.serve(

@@ -3,8 +3,8 @@ import { Type as T } from '@sinclair/typebox'
 import { contract, unary } from '../contract.ts'
 
 const READ = { idempotent: true, deadlineMs: 30_000 } as const
-/** A repeat joins the sync that runs already. */
-const WRITE = { idempotent: true, deadlineMs: 30_000 } as const
+/** A repeat joins the sync that runs already. The store may first have to be asked whether the path exists. */
+const WRITE = { idempotent: true, deadlineMs: 0 } as const
 
 const path = T.String()
 

@@ -118,7 +118,8 @@ export const WorkerBlock = contract({
     writeUfs: upload({
       id: 9,
       idempotent: false,
-      deadlineMs: 120_000,
+      // The store may be slow, and is asked again by its own layers.
+      deadlineMs: 0,
       doc: 'Writes a file to its under-store, visible at once when the response comes. An item is bytes (its payload) or a block that this worker holds.',
       request: T.Object({
         fileId: T.Number(),

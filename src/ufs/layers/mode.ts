@@ -3,7 +3,14 @@ import { AlluxioError } from '../../core/index.ts'
 import type { UnderStore } from '../store.ts'
 import { around, type UfsOperation } from './around.ts'
 
-const CHANGES: ReadonlySet<UfsOperation> = new Set(['create', 'mkdir', 'delete', 'rename', 'setAttributes'])
+const CHANGES: ReadonlySet<UfsOperation> = new Set([
+  'create',
+  'mkdir',
+  'delete',
+  'rename',
+  'moveObjects',
+  'setAttributes',
+])
 
 /** @throws (its calls) PERMISSION_DENIED, reason UFS_MODE */
 export function readOnlyStore(store: UnderStore, uri: string): UnderStore {

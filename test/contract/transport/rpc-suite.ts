@@ -46,6 +46,13 @@ const Suite = contract({
       request: T.Object({ ms: T.Number() }),
       response: T.Object({}),
     }),
+    patient: unary({
+      ...CALL,
+      deadlineMs: 0,
+      id: 8,
+      request: T.Object({ ms: T.Number() }),
+      response: T.Object({}),
+    }),
     count: download({
       ...CALL,
       id: 6,
@@ -90,6 +97,9 @@ class Service implements Handlers<typeof Suite> {
     this.calls.push(call)
     await pause(ms)
     return {}
+  }
+  patient(request: { ms: number }, call: Call) {
+    return this.wait(request, call)
   }
   once(request: { ms: number }, call: Call) {
     return this.wait(request, call)
@@ -255,6 +265,14 @@ export function rpcSuite(makeWorld: () => World): void {
         await expect(suite.wait({ ms: 2000 }, { deadlineMs: 100 })).rejects.toMatchObject({ code: 'TIMEOUT' })
         expect(performance.now() - started).toBeLessThan(1500)
         await eventually(() => service.calls[0]!.signal.aborted)
+      })
+
+      it('without a deadline last as long as the session, also while the server closes', async () => {
+        const { suite, service, server } = await pair({ drainMs: 2000 })
+        const answer = suite.patient({ ms: 300 })
+        await eventually(() => service.calls.length === 1)
+        await Promise.all([expect(answer).resolves.toBeDefined(), server.close()])
+        expect(service.calls[0]!.signal.aborted).toBe(false)
       })
 
       it('end when they are cancelled, and the server is told to stop', async () => {

@@ -21,9 +21,11 @@ import {
   type CompleteRequest,
   type CreateOutcome,
   type Intent,
+  type IntentId,
   type Namespace,
   placesOf,
 } from '../../../namespace/index.ts'
+import type { StoreChangeInfo as ChangeInfo, Infer } from '../../../rpc/index.ts'
 import type { Hold, PathLocks } from './path-locks.ts'
 import type { StoreSteps } from './store-steps.ts'
 import { EXPECTED_MS, type Uploads } from './uploads.ts'
@@ -38,6 +40,7 @@ export interface StoreChangesModules {
   readonly metrics: Metrics
 }
 
+type StoreChangeInfo = Infer<typeof ChangeInfo>
 type Outcome = CreateOutcome | undefined
 type Answer = Pick<PromiseWithResolvers<Outcome>, 'resolve' | 'reject'>
 
@@ -62,6 +65,8 @@ export class StoreChanges implements Component {
   readonly name = 'store-changes'
   readonly #modules: StoreChangesModules
   readonly #stop = new AbortController()
+  /** What the store answered last, of those that it has to be asked about again. */
+  readonly #waiting = new Map<IntentId, string>()
   readonly #resumed
 
   constructor(modules: StoreChangesModules) {
@@ -94,6 +99,25 @@ export class StoreChanges implements Component {
 
   stop(): void {
     this.#stop.abort(new AlluxioError('UNAVAILABLE', 'the master is stopping'))
+  }
+
+  /** What is under way, oldest first; uploads, which workers do, are left out. */
+  all(): StoreChangeInfo[] {
+    const { namespace } = this.#modules
+    const open = namespace.intents.all().filter(({ op }) => op !== 'upload')
+    return open.map((intent) => {
+      const { id, op, startedMs, mountId } = intent
+      const waitsFor = this.#waiting.get(id)
+      return {
+        id,
+        op,
+        paths: this.#paths(intent),
+        uri: namespace.mounts.byId(mountId)?.uri ?? '',
+        startedMs,
+        ...('moved' in intent && intent.moved !== undefined ? { moved: intent.moved } : {}),
+        ...(waitsFor === undefined ? {} : { waitsFor }),
+      }
+    })
   }
 
   /**
@@ -208,9 +232,13 @@ export class StoreChanges implements Component {
       try {
         if (!alone) await steps.outlive(intent, since, this.#stop.signal)
         alone = true
-        if (refused === undefined) return answer.resolve(await steps.carryOut(intent, fresh))
-        await namespace.intents.settle(intent.id)
-        break
+        if (refused !== undefined) {
+          await namespace.intents.settle(intent.id)
+          break
+        }
+        const outcome = await steps.carryOut(intent, fresh)
+        this.#waiting.delete(intent.id)
+        return answer.resolve(outcome)
       } catch (error) {
         this.#stop.signal.throwIfAborted()
         if (refused === undefined && isFinal(error, fresh)) {
@@ -222,6 +250,7 @@ export class StoreChanges implements Component {
           attempt,
           error,
         })
+        this.#waiting.set(intent.id, toAlluxioError(error).message)
         // The first look may tell at once.
         if (!fresh) {
           const unsettled = this.#unsettled(intent, error)
@@ -231,6 +260,7 @@ export class StoreChanges implements Component {
       }
       await sleep(runtime, backoffMs(runtime, attempt, RETRY_MS, MAX_RETRY_MS), this.#stop.signal)
     }
+    this.#waiting.delete(intent.id)
     throw refused
   }
 
