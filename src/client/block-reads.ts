@@ -1,7 +1,7 @@
 /**
  * Bytes of blocks that are not in a tier file on this host: from a worker that holds the block, from any live worker that
- * fetches it, and only when no worker lives from the under-store itself. A source that fails is replaced by the next one,
- * and the bytes go on where they stopped.
+ * fetches it, and only when no worker can be reached from the under-store itself. A source that fails is replaced by the next
+ * one, and the bytes go on where they stopped; but what an under-store did not answer to one worker, nobody asks it again.
  */
 import {
   AlluxioError,
@@ -14,6 +14,7 @@ import {
   toAlluxioError,
 } from '../core/index.ts'
 import type { LocationPolicy } from '../core/options/index.ts'
+import type { CallOptions } from '../rpc/index.ts'
 import type { FileBlock, OpenFile } from './open-file.ts'
 import { type ReadTallies, type ReadTally, sourceName } from './read-tally.ts'
 import type { UfsDoor } from './ufs-door.ts'
@@ -57,7 +58,9 @@ export class BlockReads {
   readonly #tallies: ReadTallies
   readonly #modules: BlockReadsModules
   readonly #signal: AbortSignal | undefined
-  readonly #call: { readonly signal: AbortSignal } | undefined
+  readonly #call: CallOptions | undefined
+  /** Of a worker that has to fetch the bytes: it asks the store for as long as its own layers say, and tells. */
+  readonly #coldCall: CallOptions
 
   constructor(
     options: BlockReadsOptions,
@@ -71,6 +74,7 @@ export class BlockReads {
     this.#tallies = tallies
     this.#signal = signal
     this.#call = signal === undefined ? undefined : { signal }
+    this.#coldCall = { ...this.#call, deadlineMs: 0 }
     this.#modules = modules
   }
 
@@ -121,7 +125,7 @@ export class BlockReads {
     sequential: boolean,
   ): Promise<Piece> {
     const request = this.#request(block, offset, length, sequential)
-    const { from, payload } = await worker.block.readAt(request, this.#call)
+    const { from, payload } = await worker.block.readAt(request, this.#callOf(worker, block))
     if (payload?.length !== length) throw shortAnswer(block, offset, length, payload?.length ?? 0)
     return { bytes: payload, tally: this.#tally(from, worker) }
   }
@@ -135,7 +139,7 @@ export class BlockReads {
   ): AsyncGenerator<Piece> {
     const request = this.#request(block, offset, length, sequential)
     let got = 0
-    for await (const { item, payload } of worker.block.read(request, this.#call)) {
+    for await (const { item, payload } of worker.block.read(request, this.#callOf(worker, block))) {
       if (payload === undefined || payload.length === 0) continue
       got += payload.length
       yield { bytes: payload, tally: this.#tally(item.from, worker) }
@@ -156,6 +160,12 @@ export class BlockReads {
       sequential,
       ...(source === undefined ? {} : { source }),
     }
+  }
+
+  #callOf(worker: KnownWorker, block: FileBlock): CallOptions | undefined {
+    if (this.#file.source === undefined) return this.#call
+    for (const { workerId } of block.locations) if (workerId === worker.id) return this.#call
+    return this.#coldCall
   }
 
   #tally(from: string, worker: KnownWorker): ReadTally {
@@ -243,6 +253,8 @@ export class BlockReads {
     if (isAlluxioError(error, 'CONFLICT') && error.reason === 'SOURCE_CHANGED') {
       throw await this.#sourceChanged(error)
     }
+    // It was asked for again and again: neither other workers nor this client need to do so once more.
+    if (isAlluxioError(error) && error.reason === 'STORE_DOWN') throw error
     const code = errorCode(error)
     if (code === 'INVALID_ARGUMENT' || code === 'OUT_OF_RANGE' || code === 'UNAUTHENTICATED') throw error
     this.#modules.workers.failed(worker, error)

@@ -128,6 +128,7 @@ export class Loading {
 function isElsewhereWorthTrying(error: unknown): boolean {
   return (
     isAlluxioError(error) &&
+    error.reason !== 'STORE_DOWN' &&
     (error.code === 'UNAVAILABLE' || error.code === 'TIMEOUT' || error.code === 'RESOURCE_EXHAUSTED')
   )
 }

@@ -1,4 +1,4 @@
-/** The client's own way to under-stores, for the case that no worker lives. Stores are loaded and opened on first use. */
+/** The client's own way to under-stores, for the case that no worker can be reached. Stores are loaded and opened on first use. */
 import type { Config } from '../core/config/index.ts'
 import { AlluxioError, type Log, type Runtime } from '../core/index.ts'
 import type { Client, Infer, MasterFs, MountInfo } from '../rpc/index.ts'

@@ -50,7 +50,10 @@ export class UnderStores {
   }
 
   #get(mount: MountedStore): Promise<UnderStore> {
-    if (this.#closed) return Promise.reject(new AlluxioError('UNAVAILABLE', 'the daemon is stopping'))
+    if (this.#closed)
+      return Promise.reject(
+        new AlluxioError('UNAVAILABLE', 'the daemon is stopping', { reason: 'SHUTTING_DOWN' }),
+      )
     const key = JSON.stringify([mount.uri, mount.options])
     const known = this.#stores.get(mount.mountId)
     if (known?.key === key) return known.store

@@ -2,7 +2,7 @@
  * The mounts as this worker knows them. The master tells by a version number in each heartbeat's answer that its table has
  * changed; a mount that is not known here is asked for once more before a read fails.
  */
-import { AlluxioError, type Log } from '../../../core/index.ts'
+import { AlluxioError, isAlluxioError, type Log } from '../../../core/index.ts'
 import type { Infer, MountInfo } from '../../../rpc/index.ts'
 import type { UnderStore } from '../../../ufs/store.ts'
 import type { UnderStores } from '../../under-stores.ts'
@@ -33,6 +33,11 @@ export class MountTable {
     return this.#open.get(mountId)
   }
 
+  /** The URI of a mount, for messages. */
+  uri(mountId: number): string {
+    return this.#mounts.get(mountId)?.uri ?? 'the under-store'
+  }
+
   /** The store of a mount. @throws NOT_FOUND when the master does not know the mount either */
   async store(mountId: number): Promise<UnderStore> {
     if (!this.#mounts.has(mountId)) await this.refresh()
@@ -42,7 +47,9 @@ export class MountTable {
         reason: 'MOUNT_UNKNOWN',
       })
     }
-    const store = await this.#modules.stores.get(mount)
+    const store = await this.#modules.stores.get(mount).catch((error: unknown) => {
+      throw storeDown(error, mount.uri)
+    })
     if (this.#mounts.get(mountId) === mount) this.#open.set(mountId, store)
     return store
   }
@@ -73,4 +80,18 @@ export class MountTable {
         .catch((error: unknown) => this.#modules.log.warn('store not closed cleanly', { mountId, error }))
     }
   }
+}
+
+/** What a store failed with, so that whoever reads through this worker can tell a store that is down from a worker that is. */
+export function storeDown(error: unknown, uri: string): unknown {
+  if (!isAlluxioError(error) || error.reason === 'SHUTTING_DOWN') return error
+  const { code, reason, message } = error
+  const isDown =
+    code === 'UNAVAILABLE' || code === 'TIMEOUT' || (code === 'RESOURCE_EXHAUSTED' && reason === 'THROTTLED')
+  if (!isDown) return error
+  return new AlluxioError(code, `${uri} does not answer: ${message}`, {
+    reason: 'STORE_DOWN',
+    details: { uri },
+    cause: error,
+  })
 }
