@@ -101,15 +101,24 @@ function report(bases: readonly string[]): void {
   }
   const { told } = JSON.parse(readFileSync(out, 'utf8')) as { told: Told[] }
   const median = (base: string, kind: string) => {
-    const seconds = told.filter((each) => each.base === base && each.round > 0).map(({ result }) => result[kind]!)
+    const seconds = told
+      .filter((each) => each.base === base && each.round > 0)
+      .map(({ result }) => result[kind]!)
     return seconds.sort((a, b) => a - b)[Math.floor(seconds.length / 2)]!
   }
-  const bytes = readdirSync(join(data, 'scan')).reduce((sum, name) => sum + statSync(join(data, 'scan', name)).size, 0)
-  console.log(JSON.stringify({ parquetBytes: bytes, smallFiles: Number(flags.small), delayMs: Number(flags.delay) }))
+  const bytes = readdirSync(join(data, 'scan')).reduce(
+    (sum, name) => sum + statSync(join(data, 'scan', name)).size,
+    0,
+  )
+  console.log(
+    JSON.stringify({ parquetBytes: bytes, smallFiles: Number(flags.small), delayMs: Number(flags.delay) }),
+  )
   for (const kind of ['parquet', 'small']) {
     const seconds = Object.fromEntries(bases.map((base) => [base, median(base, kind)]))
     const ratio = (a: number, b: number) => Number((a / b).toFixed(2))
     const { alluxio, local, s3a } = seconds as { alluxio: number; local: number; s3a: number }
-    console.log(JSON.stringify({ kind, seconds, ofLocal: ratio(alluxio, local), fasterThanS3a: ratio(s3a, alluxio) }))
+    console.log(
+      JSON.stringify({ kind, seconds, ofLocal: ratio(alluxio, local), fasterThanS3a: ratio(s3a, alluxio) }),
+    )
   }
 }

@@ -198,7 +198,9 @@ export class Cluster {
     })
     try {
       await master.start()
-      await Promise.all([...daemons, ...(cluster.proxy ? [cluster.proxy] : [])].map((daemon) => daemon.start()))
+      await Promise.all(
+        [...daemons, ...(cluster.proxy ? [cluster.proxy] : [])].map((daemon) => daemon.start()),
+      )
       await cluster.workersLive(workers)
     } catch (error) {
       await cluster.dispose()

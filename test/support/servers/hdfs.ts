@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ServerMissing } from './binary.ts'
 import { run } from './debian.ts'
+import { site } from './hadoop-site.ts'
 import { mavenJars } from './maven.ts'
 import { freePort, ServerProcess, scratchFolder } from './process.ts'
 
@@ -304,11 +305,4 @@ class HdfsCluster implements HdfsServer {
       'dfs.ha.tail-edits.period': '1',
     }
   }
-}
-
-function site(properties: Readonly<Record<string, string>>): string {
-  const lines = Object.entries(properties).map(
-    ([name, value]) => `  <property><name>${name}</name><value>${value}</value></property>`,
-  )
-  return `<?xml version="1.0"?>\n<configuration>\n${lines.join('\n')}\n</configuration>\n`
 }

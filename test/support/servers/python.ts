@@ -25,7 +25,11 @@ export async function pythonWith(name: string, requirements: readonly string[]):
     const pip = await installer()
     const target = join(scratch, 'packages')
     const quiet = ['--quiet', '--disable-pip-version-check', '--no-cache-dir']
-    await run(pip.program, [...pip.args, 'install', ...quiet, '--target', target, ...requirements], INSTALL_MS)
+    await run(
+      pip.program,
+      [...pip.args, 'install', ...quiet, '--target', target, ...requirements],
+      INSTALL_MS,
+    )
     return target
   })
   const program = programPath('python3')!
