@@ -1,6 +1,14 @@
 /** A file being written. Small files are kept until they are whole and go with one call; larger ones go as they come. */
 import { Writable } from 'node:stream'
-import { AlluxioError, backoffMs, errorCode, type Log, sleep, toAlluxioError } from '../core/index.ts'
+import {
+  AlluxioError,
+  backoffMs,
+  errorCode,
+  type FileId,
+  type Log,
+  sleep,
+  toAlluxioError,
+} from '../core/index.ts'
 import type { LocationPolicy, WriteType } from '../core/options/index.ts'
 import type { Client, Infer, MasterFs } from '../rpc/index.ts'
 import { BlockStream, type BlockStreamModules, type WrittenFile } from './block-stream.ts'
@@ -56,6 +64,10 @@ export class BlockedFileWriter implements FileWriter {
     this.#modules = modules
     this.path = file.publish?.path ?? file.status.path
     this.#smallBytes = Math.min(SMALL_BYTES, file.status.blockSizeBytes)
+  }
+
+  get fileId(): FileId {
+    return this.#file.status.fileId
   }
 
   get bytesWritten(): number {
@@ -147,7 +159,7 @@ export class BlockedFileWriter implements FileWriter {
 
   async #complete(
     { blocks, fingerprint }: WrittenFile,
-    { expects, xattr }: CloseOptions,
+    { expects, xattr, keeps }: CloseOptions,
   ): Promise<FileStatus> {
     const { status, writeType, publish } = this.#file
     const { fs, commandId } = this.#modules
@@ -166,6 +178,7 @@ export class BlockedFileWriter implements FileWriter {
               ...publish,
               ...(expects === undefined ? {} : { expects }),
               ...(xattr === undefined ? {} : { xattr: { ...xattr } }),
+              ...(keeps === undefined ? {} : { keeps }),
             },
           }),
     })

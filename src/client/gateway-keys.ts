@@ -13,6 +13,8 @@ export interface GatewayKeys {
   /** When it ends now, ms. @throws NOT_FOUND reason INVALID_TOKEN, PERMISSION_DENIED */
   renew(sequence: number, renewer: string): Promise<number>
   cancel(sequence: number, user: string): Promise<void>
+  /** Takes, keeps or (0 ms) gives back the right to change the bytes of a file. @throws CONFLICT reason LEASE_HELD */
+  lease(path: string, holder: string, ms: number): Promise<void>
 }
 
 export function gatewayKeysOf(master: Client<typeof MasterGateway>): GatewayKeys {
@@ -31,6 +33,9 @@ export function gatewayKeysOf(master: Client<typeof MasterGateway>): GatewayKeys
     delegate: async (owner, renewer, realUser) => (await master.delegate({ owner, renewer, realUser })).token,
     delegation: async (sequence) => (await master.delegation({ sequence })).token,
     renew: async (sequence, renewer) => (await master.renewDelegation({ sequence, renewer })).endsMs,
+    lease: async (path, holder, ms) => {
+      await master.lease({ path, holder, ms })
+    },
     cancel: async (sequence, user) => {
       await master.cancelDelegation({ sequence, user })
     },

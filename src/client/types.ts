@@ -114,6 +114,8 @@ export interface CloseOptions {
   /** What has to be at the path: the id of a file, or 0 for nothing. @default nothing, or any file */
   readonly expects?: number
   readonly xattr?: Readonly<Record<string, Uint8Array>>
+  /** Owner, mode, lists, attributes, pin and time to live are those of the file that is replaced. @default false */
+  readonly keeps?: boolean
 }
 
 export interface OpenOptions {

@@ -25,7 +25,7 @@ import {
 } from './create.ts'
 import { type Engine, invalid, mediaOf, needsEdge } from './engine.ts'
 import { idKey, inodeKey } from './keys.ts'
-import type { Place } from './tree.ts'
+import { notFound, type Place } from './tree.ts'
 import type { Caller, CompleteRequest, CreateOutcome, Inode, Publication } from './types.ts'
 
 type Written = Place & { readonly record: Buffer }
@@ -111,6 +111,10 @@ function checkPublish(engine: Engine, request: Publication, caller: Caller): Tar
       details: { path },
     })
   }
+  if (request.keeps === true) {
+    if (known === undefined) throw notFound(path)
+    engine.access.check(known, caller, WRITE, path)
+  }
   if (known !== undefined) engine.access.takeName(found.directory, known, caller, path)
   engine.access.changeNames(found.directory, caller, path)
   engine.mounts.checkWritable(path)
@@ -135,10 +139,11 @@ function publish(
     engine.removeFile(existing)
     tree.touch(to, -1, nowMs)
   }
-  const bytes = engine.change(staged, {
-    ...placed(engine, whole, new RecordView(to.record), request),
-    mountId,
-  })
+  const fields =
+    request.keeps === true && replaced !== undefined
+      ? kept(whole, replaced.record)
+      : placed(engine, whole, new RecordView(to.record), request)
+  const bytes = engine.change(staged, { ...fields, mountId })
   const record = new RecordView(bytes)
   const from = staged.parent!
   const key = existing?.key ?? inodeKey(to.id, name)
@@ -173,4 +178,17 @@ function placed(engine: Engine, whole: FileRecord, above: RecordView, request: P
     },
   }
   return inherits ? { ...record, ...inheritedAcl(above, record) } : record
+}
+
+/** The record as it would be had the bytes of the file that is replaced changed in place. */
+function kept(whole: FileRecord, replaced: FileRecord): FileRecord {
+  const { owner, group, mode, ttlMs, ttlAction, createdMs, replicationMin, replicationMax, tail } = replaced
+  const { fp: _, wt: __, ...attributes } = tail
+  const own = FLAG_ACL | FLAG_PINNED
+  return {
+    ...whole,
+    ...{ owner, group, mode, ttlMs, ttlAction, createdMs, replicationMin, replicationMax },
+    flags: (whole.flags & ~own) | (replaced.flags & own),
+    tail: { ...attributes, ...whole.tail },
+  }
 }

@@ -127,6 +127,8 @@ export interface Publication {
   readonly ttlMs?: number
   readonly ttlAction?: TtlAction
   readonly xattr?: Readonly<Record<string, Uint8Array>>
+  /** Owner, group, mode, lists, attributes, pin and time to live are those of the file that is replaced, which its writer may write. */
+  readonly keeps?: boolean
 }
 
 export interface MkdirRequest extends Command {

@@ -30,6 +30,12 @@ export const PROXY_USERS = option('alluxio.security.proxyusers', 'list', {
   scope: 'proxy',
   doc: 'Who may act for whom by doas: user:users:addresses, where users and addresses are * or names with | between.',
 })
+export const WEBHDFS_REWRITE_MAX = option('alluxio.proxy.webhdfs.rewrite.max', 'bytes', {
+  default: 4 * 2 ** 30,
+  scope: 'all',
+  doc: 'Largest file that APPEND, TRUNCATE and CONCAT of WebHDFS make: files are immutable, so these copy all of it.',
+  min: 0,
+})
 export const PROXY_MAX_CONNECTIONS = option('alluxio.proxy.web.connections.max', 'int', {
   default: 10_000,
   scope: 'proxy',

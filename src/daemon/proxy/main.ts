@@ -42,6 +42,7 @@ async function serve(config: Config, modules: ProxyModules): Promise<Proxy> {
       trustUserName: config.get(o.PROXY_TRUST_USER_NAME),
       proxyUsers: config.get(o.PROXY_USERS),
       blockSizeBytes: config.get(o.BLOCK_SIZE_DEFAULT),
+      maxBytes: config.get(o.WEBHDFS_REWRITE_MAX),
     },
     {
       users,

@@ -167,7 +167,10 @@ function dataGateway(config: Config, modules: WorkerModules) {
   const { runtime, log } = modules
   const fileSystems = connectFileSystems({}, { ...modules, config })
   const users = new Users({}, { fileSystems })
-  const { route } = new WebHdfsData({ users, keys: fileSystems.keys, runtime, log })
+  const { route } = new WebHdfsData(
+    { maxBytes: config.get(o.WEBHDFS_REWRITE_MAX) },
+    { users, keys: fileSystems.keys, runtime, log },
+  )
   const connections: Component = { name: 'gateway', start() {}, stop: () => fileSystems.close() }
   return { door: { route }, connections }
 }

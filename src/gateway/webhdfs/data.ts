@@ -4,22 +4,28 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GatewayKeys } from '../../client/index.ts'
-import { AlluxioError, type Log, type Runtime, toAlluxioError } from '../../core/index.ts'
+import { AlluxioError, isAlluxioError, type Log, type Runtime, toAlluxioError } from '../../core/index.ts'
 import { receiveBody, sendRange } from '../http/body.ts'
 import type { Users } from '../users.ts'
 import { BlockTokens, TOKEN_PARAMETER } from './block-token.ts'
-import { sendFailure } from './operation.ts'
+import { fileChecksumJson } from './checksum.ts'
+import { sendFailure, sendJson } from './operation.ts'
 import { HdfsRequest, invalid, isOfWebHdfs } from './request.ts'
+import { Rewrites, type RewritesOptions } from './rewrites.ts'
+
+const MAX_CHECKSUMS = 10_000
 
 export interface DataHalfModules {
   readonly users: Users
   readonly tokens: BlockTokens
+  readonly rewrites: Rewrites
   readonly runtime: Runtime
   readonly log: Log
 }
 
 export class DataHalf {
   readonly #modules: DataHalfModules
+  readonly #checksums = new Map<number, string>()
 
   constructor(modules: DataHalfModules) {
     this.#modules = modules
@@ -32,6 +38,10 @@ export class DataHalf {
       if (request.method === 'GET' && asked.op === 'OPEN') await this.#open(asked, user, response)
       else if (request.method === 'PUT' && asked.op === 'CREATE')
         await this.#create(asked, user, request, response)
+      else if (request.method === 'POST' && asked.op === 'APPEND')
+        await this.#append(asked, user, request, response)
+      else if (request.method === 'GET' && asked.op === 'GETFILECHECKSUM')
+        sendJson(response, await this.#checksum(asked, user))
       else throw invalid('op', asked.op, `${request.method} of data`)
     } catch (error) {
       this.#failed(error, asked)
@@ -70,9 +80,15 @@ export class DataHalf {
     const { overwrite, createParent } = createOptions(asked)
     const blockSizeBytes = asked.integer('blocksize', 1)
     const mode = asked.mode('permission') ?? 0o644
-    const writer = await this.#modules.users.as(user).create(path, {
-      ...{ overwrite, recursive: createParent, mode },
+    const options = {
+      ...{ recursive: createParent, mode },
       ...(blockSizeBytes === undefined ? {} : { blockSizeBytes }),
+    }
+    const fs = this.#modules.users.as(user)
+    // A file that is there stays readable until the new one is whole; a new one is claimed at once.
+    const writer = await fs.create(path, options).catch((error: unknown) => {
+      if (!overwrite || !isAlluxioError(error, 'ALREADY_EXISTS')) throw error
+      return fs.create(path, { ...options, overwrite, staged: true })
     })
     try {
       await receiveBody(request, writer, { runtime: this.#modules.runtime })
@@ -88,6 +104,35 @@ export class DataHalf {
     response.end()
   }
 
+  async #append(
+    asked: HdfsRequest,
+    user: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    await this.#modules.rewrites.append(this.#modules.users.as(user), asked.path, request)
+    response.writeHead(200, { 'Content-Length': 0 })
+    response.end()
+  }
+
+  /** Of a file that is never changed it is computed once. */
+  async #checksum(asked: HdfsRequest, user: string): Promise<string> {
+    const reader = await this.#modules.users.as(user).open(asked.path)
+    try {
+      const { fileId } = reader.status
+      const known = this.#checksums.get(fileId)
+      if (known !== undefined) return known
+      const json = await fileChecksumJson(reader)
+      // An object that others change keeps the id of its file.
+      if (reader.status.persisted) return json
+      if (this.#checksums.size >= MAX_CHECKSUMS) this.#checksums.clear()
+      this.#checksums.set(fileId, json)
+      return json
+    } finally {
+      await reader.close()
+    }
+  }
+
   #failed(error: unknown, { op, path }: HdfsRequest): void {
     const { code } = toAlluxioError(error)
     if (code === 'INTERNAL') this.#modules.log.error('WebHDFS data', { op, path, error })
@@ -95,15 +140,21 @@ export class DataHalf {
   }
 }
 
+export interface WebHdfsDataModules {
+  readonly users: Users
+  readonly keys: GatewayKeys
+  readonly runtime: Runtime
+  readonly log: Log
+}
+
 /** The data half by itself, as a worker serves it. */
 export class WebHdfsData {
   readonly #half: DataHalf
 
-  constructor({ keys, ...modules }: Omit<DataHalfModules, 'tokens'> & { readonly keys: GatewayKeys }) {
-    this.#half = new DataHalf({
-      ...modules,
-      tokens: new BlockTokens({ key: () => keys.key(), runtime: modules.runtime }),
-    })
+  constructor(options: RewritesOptions, modules: WebHdfsDataModules) {
+    const { keys, users, runtime, log } = modules
+    const tokens = new BlockTokens({ key: () => keys.key(), runtime })
+    this.#half = new DataHalf({ users, tokens, rewrites: new Rewrites(options, modules), runtime, log })
   }
 
   /** Serves a request if its path is of this protocol. */

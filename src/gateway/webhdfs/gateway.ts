@@ -18,9 +18,10 @@ import { listLocated, openFile } from './open-file.ts'
 import { type HdfsCall, type Operation, sendFailure, sendJson } from './operation.ts'
 import * as reads from './reads.ts'
 import { HdfsRequest, isOfWebHdfs, PREFIX } from './request.ts'
+import { Rewrites, type RewritesOptions } from './rewrites.ts'
 import { placesIn } from './statuses.ts'
 
-export interface WebHdfsOptions extends CallersOptions {
+export interface WebHdfsOptions extends CallersOptions, RewritesOptions {
   readonly blockSizeBytes: number
 }
 
@@ -49,6 +50,7 @@ export class WebHdfsGateway {
   readonly #blockTokens: BlockTokens
   readonly #delegations: DelegationTokens
   readonly #callers: Callers
+  readonly #rewrites: Rewrites
   readonly #data: DataHalf
   /** By method, then operation. */
   readonly #operations: Readonly<Record<string, ReadonlyMap<string, Operation>>>
@@ -60,7 +62,8 @@ export class WebHdfsGateway {
     this.#blockTokens = new BlockTokens({ key: () => keys.key(), runtime })
     this.#delegations = new DelegationTokens({ keys, runtime })
     this.#callers = new Callers(options, this.#delegations)
-    this.#data = new DataHalf({ ...modules, tokens: this.#blockTokens })
+    this.#rewrites = new Rewrites(options, modules)
+    this.#data = new DataHalf({ ...modules, tokens: this.#blockTokens, rewrites: this.#rewrites })
     this.#operations = this.#table(options)
   }
 
@@ -117,6 +120,7 @@ export class WebHdfsGateway {
     const { aclChange } = attributes
     const get: Record<string, Operation> = {
       OPEN: this.#open,
+      GETFILECHECKSUM: this.#open,
       OPENFILE: openFile(this.#blockTokens),
       GETFILESTATUS: reads.getFileStatus,
       GETFILELINKSTATUS: reads.getFileStatus,
@@ -163,7 +167,10 @@ export class WebHdfsGateway {
     const tables = { GET: withRefusals(get, REFUSED_GET), PUT: withRefusals(put, REFUSED_PUT) }
     return {
       ...tables,
-      POST: withRefusals({}, REFUSED_POST),
+      POST: withRefusals(
+        { APPEND: this.#append, TRUNCATE: this.#rewrites.truncate, CONCAT: this.#rewrites.concat },
+        REFUSED_POST,
+      ),
       DELETE: withRefusals(remove, ['DELETESNAPSHOT']),
     }
   }
@@ -202,6 +209,18 @@ export class WebHdfsGateway {
     }
     if (existing === undefined && !createParent)
       await fs.getStatus(asked.path.slice(0, asked.path.lastIndexOf('/')) || '/')
+    await refreshed
+    return this.#redirect(call, this.#anyNear(call))
+  }
+
+  readonly #append: Operation = async (call) => {
+    const refreshed = this.#workers.refresh()
+    const { folder } = await call.fs.getStatus(call.asked.path)
+    if (folder) {
+      throw new AlluxioError('IS_A_DIRECTORY', `Path is not a file: ${call.asked.path}`, {
+        operation: 'open',
+      })
+    }
     await refreshed
     return this.#redirect(call, this.#anyNear(call))
   }

@@ -1,6 +1,6 @@
 /** Operations that look at metadata. */
 import type { ServerResponse } from 'node:http'
-import { AlluxioError } from '../../core/index.ts'
+import { AlluxioError, STAGING_PATH } from '../../core/index.ts'
 import type { DataWorkers } from './data-workers.ts'
 import { type HdfsCall, type Operation, sendJson } from './operation.ts'
 import { invalid } from './request.ts'
@@ -28,6 +28,7 @@ export const listStatus: Operation = async ({ fs, asked, response }) => {
   let text = '{"FileStatuses":{"FileStatus":['
   let isFirst = true
   for await (const status of fs.list(path)) {
+    if (status.path === STAGING_PATH) continue
     text += `${isFirst ? '' : ','}${statusJson(status, status.path === path ? '' : status.name)}`
     isFirst = false
     if (text.length < CHUNK_LENGTH) continue
@@ -61,6 +62,7 @@ export const listStatusBatch: Operation = async ({ fs, asked }) => {
     pageSize: BATCH + 1,
     ...(startAfter === '' ? {} : { startAfter }),
   })) {
+    if (status.path === STAGING_PATH) continue
     more = statuses.length === BATCH
     if (more) break
     statuses.push(statusJson(status, status.path === path ? '' : status.name))

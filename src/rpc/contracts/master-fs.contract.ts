@@ -124,6 +124,8 @@ export const MasterFs = contract({
             ttlMs: T.Optional(T.Number()),
             ttlAction: T.Optional(T.String()),
             xattr: T.Optional(T.Record(T.String(), Bytes)),
+            /** Owner, mode, lists, attributes, pin and time to live are those of the file that is replaced. */
+            keeps: T.Optional(T.Boolean()),
           }),
         ),
       }),

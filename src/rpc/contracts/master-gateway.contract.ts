@@ -53,6 +53,13 @@ export const MasterGateway = contract({
       request: T.Object({ sequence, renewer: T.String() }),
       response: T.Object({ endsMs: T.Number() }),
     }),
+    lease: unary({
+      id: 6,
+      ...CALL,
+      doc: 'Takes, keeps or (0 ms) gives back the right to change the bytes of a file. CONFLICT, reason LEASE_HELD, while another holder has it. In memory: what must not mix is prevented by the publication of staged files.',
+      request: T.Object({ path: T.String(), holder: T.String(), ms: T.Number() }),
+      response: T.Object({}),
+    }),
     cancelDelegation: unary({
       id: 5,
       ...CALL,

@@ -25,10 +25,12 @@ const MAX_MS = 7 * RENEWED_MS
 /** Tokens that a master books; whoever asks for one more has to wait until some have ended. */
 const MAX_TOKENS = 100_000
 const MAX_NAME_LENGTH = 256
+const MAX_LEASE_MS = 60_000
 
 export class GatewayService implements Service {
   readonly #modules: GatewayServiceModules
   #booked: number | undefined
+  readonly #leases = new Map<string, { readonly holder: string; readonly untilMs: number }>()
 
   constructor(modules: GatewayServiceModules) {
     this.#modules = modules
@@ -94,6 +96,30 @@ export class GatewayService implements Service {
     const endsMs = Math.min(token.maxMs, this.#modules.runtime.now() + RENEWED_MS)
     await this.#commit([booking({ ...token, endsMs })])
     return { endsMs }
+  }
+
+  readonly lease: Service['lease'] = ({ path, holder, ms }, call) => {
+    this.#check(call)
+    const nowMs = this.#modules.runtime.monotonic()
+    const held = this.#leases.get(path)
+    if (held !== undefined && held.holder !== holder && held.untilMs > nowMs) {
+      throw new AlluxioError(
+        'CONFLICT',
+        `${path} is being changed by another writer: try again when it has ended`,
+        {
+          reason: 'LEASE_HELD',
+          details: { path },
+        },
+      )
+    }
+    this.#leases.delete(path)
+    if (ms > 0) this.#leases.set(path, { holder, untilMs: nowMs + Math.min(ms, MAX_LEASE_MS) })
+    // Those renewed last are at the end.
+    for (const [other, { untilMs }] of this.#leases) {
+      if (untilMs > nowMs) break
+      this.#leases.delete(other)
+    }
+    return {}
   }
 
   readonly cancelDelegation: Service['cancelDelegation'] = async ({ sequence, user }, call) => {
