@@ -137,6 +137,16 @@ class Source {
   }
 
   now(path: File): string | undefined {
+  /** Whether it had a file there, or none, at some moment since `sinceMs`. */
+  held(path: File, there: boolean, sinceMs: number): boolean {
+    const versions = this.#history.get(path)!
+    return versions.some(
+      ({ fingerprint }, i) =>
+        (fingerprint !== undefined) === there &&
+        (versions[i + 1]?.fromMs ?? Number.POSITIVE_INFINITY) >= sinceMs,
+    )
+  }
+
     return this.#history.get(path)!.at(-1)!.fingerprint
   }
 }
@@ -256,11 +266,29 @@ type Step =
   | { readonly do: 'fail'; readonly on: boolean }
 
 const file = fc.constantFrom(...FILES)
+/** Of the folder of one file: how many files there are is whether it is there. */
+const count = async (world: World, limits: Limits): Promise<void> => {
+  const sinceMs = world.clock.nowMs - limits.look
+  let files: number
+  try {
+    const answer = await orAbsent(() => world.reads.contentSummary({ path: '/d/e' }, CALL))
+    files = (answer as { files: number } | undefined)?.files ?? 0
+  } catch (error) {
+    if (isAlluxioError(error, 'UNAVAILABLE')) return
+    throw error
+  }
+  const flags = world.namespace.inode('/d/e')?.record.flags ?? 0
+  if (limits.tolerant && (flags & FLAG_STALE) !== 0) return
+  if (!world.source.held('/d/e/f', files === 1, sinceMs))
+    throw new Error(`count told ${files} files of /d/e, which had another number for ${limits.look} ms`)
+}
+
 const steps = (faults: boolean): fc.Arbitrary<Step[]> =>
   fc.array(
     fc.oneof(
       { weight: 4, arbitrary: fc.record({ do: fc.constant('put' as const), path: file, length: fc.nat(9) }) },
       {
+  | { readonly do: 'count' }
         weight: 2,
         arbitrary: fc.record({
           do: fc.constant('remove' as const),
@@ -285,6 +313,7 @@ const steps = (faults: boolean): fc.Arbitrary<Step[]> =>
       {
         weight: 1,
         arbitrary: fc.record({ do: fc.constant('slow' as const), ms: fc.constantFrom(0, 100, 3000) }),
+      { weight: 2, arbitrary: fc.record({ do: fc.constant('count' as const) }) },
       },
       ...(faults
         ? [{ weight: 2, arbitrary: fc.record({ do: fc.constant('fail' as const), on: fc.boolean() }) }]
@@ -317,6 +346,7 @@ async function run(contract: string, limits: Limits, given: readonly Step[]): Pr
   await clock.pass(60_000)
   await Promise.all(under)
   await isWell(world, limits)
+    else if (step.do === 'count') begin(count(world, limits))
 }
 
 /** Nothing of what went wrong stays: with a store that answers, every file is seen again. */
@@ -352,4 +382,36 @@ describe.each(CONTRACTS)('%s', (contract, limits) => {
       { numRuns: Number(process.env.ALLUXIO_TEST_RUNS ?? 20) },
     )
   })
+test('what is counted is what a listing of the path shows, and what is known below', async () => {
+  const { source, reads } = await worldWith('immutable')
+  await source.put('/d/b', 3)
+  await source.put('/d/e/f', 5)
+  const of = (path: string) => reads.contentSummary({ path }, CALL)
+  // Nobody has listed anything: the children of the path are looked for, what is below them is not.
+  expect(await of('/d')).toMatchObject({ files: 1, directories: 1, bytes: 3 })
+  expect(await of('/d/e')).toMatchObject({ files: 1, bytes: 5 })
+  expect(await of('/d')).toMatchObject({ files: 2, bytes: 8 })
+  await source.put('/d/c', 1)
+  expect(await of('/d')).toMatchObject({ files: 2 })
+  expect(await reads.contentSummary({ path: '/d', syncIntervalMs: 0 }, CALL)).toMatchObject({ files: 3 })
+})
+
+test('a directory that goes and comes back while it is looked for is found', async () => {
+  const slowly: readonly Step[] = [
+    { do: 'put', path: '/d/b', length: 0 },
+    { do: 'open', path: '/a' },
+    { do: 'slow', ms: 3000 },
+    { do: 'pass', ms: 2500 },
+    { do: 'list', path: '/' },
+    { do: 'pass', ms: 900 },
+    { do: 'remove', path: '/d' },
+    { do: 'pass', ms: 900 },
+    { do: 'put', path: '/d/e/f', length: 0 },
+    { do: 'pass', ms: 900 },
+  ]
+  const limits = { open: 500, look: 500, tolerant: true }
+  await run('ttl(500ms)', limits, [...slowly, { do: 'count' }])
+  await run('ttl(500ms)', limits, [...slowly, { do: 'list', path: '/d/e' }])
+})
+
 })

@@ -56,7 +56,11 @@ const MAX_PAGE = 10_000
 const MOST_LISTINGS = 8
 
 export class FsReads
-  implements Pick<Fs, 'getStatus' | 'statusById' | 'list' | 'open' | 'blocks' | 'contentSummary' | 'checksum' | 'checkAccess'>
+  implements
+    Pick<
+      Fs,
+      'getStatus' | 'statusById' | 'list' | 'open' | 'blocks' | 'contentSummary' | 'checksum' | 'checkAccess'
+    >
 {
   readonly #options: FsReadsOptions
   readonly #modules: FsReadsModules
@@ -101,16 +105,25 @@ export class FsReads
       return (record.flags & FLAG_STALE) === 0 ? page : { ...page, stale: true }
     }
     // A later page never syncs: the first one did.
-    if (cursor !== undefined) return listing()
-    const contract = namespace.mounts.contractOf(path)
-    const ageMs = loadMetadata === 'ALWAYS' ? 0 : this.#wantedMs(path, syncIntervalMs)
-    if (loadMetadata === 'NEVER' && contract?.strict !== true) return listing()
-    const inode = namespace.inode(path)
-    if (inode !== undefined) await this.#checkTraversal(path, caller)
-    const checked = this.#listed(path, stricterMs(ageMs, contract?.lookMs ?? -1), contract)
-    if (checked !== false)
-      await this.#tolerant(path, loadMetadata === 'ALWAYS' ? 0 : syncIntervalMs, contract, false, checked)
+    if (cursor === undefined) await this.#lookInto(path, syncIntervalMs, loadMetadata, caller)
     return listing()
+  }
+
+  /** Brings a path and its children, not what is below these, to what the caller and the contract ask for. */
+  async #lookInto(
+    path: string,
+    syncIntervalMs: number,
+    loadMetadata: 'NEVER' | 'ONCE' | 'ALWAYS',
+    caller: Caller,
+  ): Promise<void> {
+    const { namespace } = this.#modules
+    const contract = namespace.mounts.contractOf(path)
+    if (loadMetadata === 'NEVER' && contract?.strict !== true) return
+    const askedMs = loadMetadata === 'ALWAYS' ? 0 : syncIntervalMs
+    const ageMs = stricterMs(this.#wantedMs(path, askedMs), contract?.lookMs ?? -1)
+    if (namespace.inode(path) !== undefined) await this.#checkTraversal(path, caller)
+    const looked = this.#listed(path, ageMs, contract)
+    if (looked !== false) await this.#tolerant(path, askedMs, contract, false, looked)
   }
 
   /** Brings the children of a path up to an age. */
@@ -132,7 +145,18 @@ export class FsReads
     const { path } = inode
     const again = this.#isOld(inode, ageMs)
     const listing = loader.children(path, again, ageMs)
-    return listing === false || !again ? listing : this.#listedAgain(path, listing)
+    if (listing === false) return false
+    const listed = again ? this.#listedAgain(path, listing) : listing
+    return listed.catch((error: unknown) => this.#missed(path, ageMs, error))
+  }
+
+  /** A directory that another look took away while it was listed may be there again. */
+  async #missed(path: string, ageMs: number, error: unknown): Promise<void> {
+    const { loader, namespace } = this.#modules
+    if (!isAlluxioError(error, 'NOT_FOUND') || namespace.inode(path) !== undefined) throw error
+    await loader.find(path, false, 0)
+    const found = namespace.inode(path)
+    if (found?.record.directory === true) await this.#children(found, ageMs)
   }
 
   /** A listing that finds nothing may be of a directory that has gone: a store of objects lists nothing where none is. */
@@ -166,12 +190,11 @@ export class FsReads
     })
   }
 
-  readonly contentSummary: Fs['contentSummary'] = async ({ path: given }, call) => {
+  readonly contentSummary: Fs['contentSummary'] = async ({ path: given, syncIntervalMs = -1 }, call) => {
     const path = canonicalPath(given)
-    const { namespace, loader } = this.#modules
     const caller = this.#caller(call)
-    if (namespace.inode(path) === undefined) await loader.find(path)
-    return namespace.contentSummary(path, caller)
+    await this.#lookInto(path, syncIntervalMs, 'ONCE', caller)
+    return this.#modules.namespace.contentSummary(path, caller)
   }
 
   readonly checksum: Fs['checksum'] = () => ({})

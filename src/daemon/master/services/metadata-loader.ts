@@ -12,6 +12,7 @@ import {
   checkName,
   type FileId,
   FLAG_CHILDREN_LOADED,
+  isAlluxioError,
   joinPath,
   type Log,
   type Metrics,
@@ -264,18 +265,25 @@ export class MetadataLoader {
     const wallMs = runtime.now()
     let known = this.#deepestKnown(path)
     while (known !== undefined && known.path !== path && isInStore(known)) {
-      const missing = pathNames(path).slice(pathNames(known.path).length)
-      if (isLoaded(known) || missing.length > 1) {
-        if (await this.#loadDeep(known, path, missing, look)) return true
-        if (isLoaded(known)) {
-          await this.#drop(path, look, wallMs)
+      const below = known.path
+      const missing = pathNames(path).slice(pathNames(below).length)
+      const child = joinPath(below, missing[0]!)
+      try {
+        if (isLoaded(known) || missing.length > 1) {
+          if (await this.#loadDeep(known, path, missing, look)) return true
+          if (isLoaded(known)) {
+            await this.#drop(path, look, wallMs)
+            break
+          }
+        }
+        if (!(await this.#loadChild(known, missing[0]!, look))) {
+          await this.#drop(child, look, wallMs)
           break
         }
-      }
-      const child = joinPath(known.path, missing[0]!)
-      if (!(await this.#loadChild(known, missing[0]!, look))) {
-        await this.#drop(child, look, wallMs)
-        break
+      } catch (error) {
+        // Another look took the directory away meanwhile, which may be there again: it is looked for from further up.
+        const isGone = isAlluxioError(error, 'NOT_FOUND') && namespace.inode(below) === undefined
+        throw isGone ? DISTURBED : error
       }
       const next = this.#deepestKnown(path)
       if (next?.path === known.path) break
