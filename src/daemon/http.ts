@@ -13,7 +13,6 @@ export interface HttpDoorModules {
   readonly state: () => DaemonState
   /** Serves what is neither metrics nor health; false when the path is not its own. */
   readonly route?: ((request: IncomingMessage, response: ServerResponse, path: string) => boolean) | undefined
-  readonly wantsBody?: ((request: IncomingMessage) => boolean) | undefined
 }
 
 export class HttpDoor {
@@ -27,7 +26,6 @@ export class HttpDoor {
       { ...options, name: 'http' },
       {
         handler: (request, response) => this.#serve(request, response),
-        wantsBody: modules.wantsBody,
         log: modules.log,
       },
     )

@@ -62,7 +62,6 @@ async function serve(config: Config, modules: ProxyModules): Promise<Proxy> {
     {
       ...{ metrics, log, state: () => supervisor.state },
       route: gateway.route,
-      wantsBody: WebHdfsGateway.wantsBody,
     },
   )
   const supervisor: Supervisor = new Supervisor(

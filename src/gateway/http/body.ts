@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FileReader, FileWriter } from '../../client/index.ts'
 import { AlluxioError, type Runtime } from '../../core/index.ts'
+import { bodyWanted } from './continue.ts'
 
 /** Bytes of a response that wait for the client; of a local block they are views, which hold no memory of ours. */
 const IN_FLIGHT_BYTES = 8 * 2 ** 20
@@ -153,6 +154,7 @@ class Receiving {
       this.#resolve = resolve
       this.#reject = reject
     })
+    bodyWanted(request)
     request
       .on('data', this.#onData)
       .on('end', this.#onEnd)

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { AlluxioError, fromErrno, type Log } from '../../core/index.ts'
+import { bodyWaits } from './continue.ts'
 
 export interface HttpListenerOptions {
   /** For the log and the supervisor. */
@@ -19,8 +20,6 @@ export interface HttpListenerOptions {
 
 export interface HttpListenerModules {
   readonly handler: RequestListener
-  /** Whether a client that waits for a word before it sends its body is told to go on. @default always */
-  readonly wantsBody?: ((request: IncomingMessage) => boolean) | undefined
   readonly log: Log
 }
 
@@ -32,7 +31,7 @@ export class HttpListener {
   readonly #log: Log
   readonly #server: Server
 
-  constructor(options: HttpListenerOptions, { handler, wantsBody, log }: HttpListenerModules) {
+  constructor(options: HttpListenerOptions, { handler, log }: HttpListenerModules) {
     this.name = options.name
     this.#options = options
     this.#log = log
@@ -45,12 +44,10 @@ export class HttpListener {
       },
       handler,
     )
-    if (wantsBody !== undefined) {
-      this.#server.on('checkContinue', (request, response) => {
-        if (wantsBody(request)) response.writeContinue()
-        handler(request, response)
-      })
-    }
+    this.#server.on('checkContinue', (request, response) => {
+      bodyWaits(request, response)
+      handler(request, response)
+    })
     this.#server.maxRequestsPerSocket = 1000
     this.#server.maxConnections = options.maxConnections ?? 1024
   }

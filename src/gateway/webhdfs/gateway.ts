@@ -74,11 +74,6 @@ export class WebHdfsGateway {
     return true
   }
 
-  /** Whether a body may be sent already: not before the redirect. */
-  static wantsBody(request: IncomingMessage): boolean {
-    return request.url?.includes(`${TOKEN_PARAMETER}=`) === true
-  }
-
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let asked: HdfsRequest | undefined
     try {

@@ -2,7 +2,8 @@
  * What the JVM client asks beyond WebHDFS: one call that tells all of a file that a reader needs, tier files on the reader's own
  * host among it, and listings with the places of blocks.
  */
-import type { LocatedBlock } from '../../client/index.ts'
+import type { FileSystem, LocatedBlock, LocatedFile, LocateOptions } from '../../client/index.ts'
+import { AlluxioError, isAlluxioError } from '../../core/index.ts'
 import { type BlockTokens, TOKEN_PARAMETER } from './block-token.ts'
 import type { DataWorkers } from './data-workers.ts'
 import type { Operation } from './operation.ts'
@@ -25,7 +26,7 @@ export function openFile(tokens: BlockTokens): Operation {
   return async ({ fs, asked, user }) => {
     const { path } = asked
     const [located, token] = await Promise.all([
-      fs.locate(path, {
+      locate(fs, path, {
         offset: asked.integer('offset') ?? 0,
         maxBlocks: Math.min(MAX_BLOCKS, asked.integer('blocks', 1) ?? MAX_BLOCKS),
         hosts: hostsOf(asked.get('host') ?? ''),
@@ -56,6 +57,15 @@ export function openFile(tokens: BlockTokens): Operation {
       blocks,
     }
     return `{"OpenFile":{"FileStatus":${status},${JSON.stringify(rest).slice(1)}}`
+  }
+}
+
+async function locate(fs: FileSystem, path: string, options: LocateOptions): Promise<LocatedFile> {
+  try {
+    return await fs.locate(path, options)
+  } catch (error) {
+    if (!isAlluxioError(error, 'IS_A_DIRECTORY')) throw error
+    throw new AlluxioError('IS_A_DIRECTORY', `Path is not a file: ${path}`, { operation: 'open' })
   }
 }
 
