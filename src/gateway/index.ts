@@ -6,6 +6,7 @@
  * number, and the protocols' own errors. Never touches a block, a store or metadata but through `src/client`.
  */
 export { HttpListener, type HttpListenerOptions } from './http/listener.ts'
+export { S3Gateway, type S3GatewayOptions } from './s3/index.ts'
 export { Users } from './users.ts'
 export { WebHdfsData } from './webhdfs/data.ts'
 export { WebHdfsGateway } from './webhdfs/gateway.ts'

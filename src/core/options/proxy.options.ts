@@ -15,6 +15,27 @@ export const PROXY_S3_PORT = option('alluxio.proxy.web.port', 'port', {
   scope: 'all',
   doc: 'Port of the S3 gateway.',
 })
+export const S3_ROOT = option('alluxio.proxy.s3.root', 'string', {
+  default: '/',
+  scope: 'proxy',
+  doc: 'Folder of the namespace whose folders are the buckets of the S3 gateway.',
+})
+export const S3_DOMAINS = option('alluxio.proxy.s3.domains', 'list', {
+  default: [],
+  scope: 'proxy',
+  doc: 'Host names below which bucket.name is a bucket’s own address (virtual-host style); path style works always.',
+})
+export const S3_REGION = option('alluxio.proxy.s3.region', 'string', {
+  default: '',
+  scope: 'proxy',
+  doc: 'The only region that signatures of S3 requests may name; empty: any.',
+})
+export const S3_UPLOAD_MAX_AGE = option('alluxio.proxy.s3.multipart.upload.max.age', 'duration', {
+  default: 7 * 86_400_000,
+  scope: 'proxy',
+  doc: 'How long a multipart upload may go on before it is taken for abandoned and removed.',
+  min: 1,
+})
 export const PROXY_WEBHDFS_PORT = option('alluxio.proxy.webhdfs.port', 'port', {
   default: 39870,
   scope: 'all',

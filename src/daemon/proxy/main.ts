@@ -3,7 +3,7 @@ import { connectFileSystems } from '../../client/index.ts'
 import type { Config } from '../../core/config/index.ts'
 import { type Log, Metrics, type Runtime, Supervisor, toAlluxioError } from '../../core/index.ts'
 import * as o from '../../core/options/index.ts'
-import { Users, WebHdfsGateway } from '../../gateway/index.ts'
+import { HttpListener, S3Gateway, Users, WebHdfsGateway } from '../../gateway/index.ts'
 import type { Transport } from '../../rpc/index.ts'
 import { HttpDoor } from '../http.ts'
 
@@ -15,6 +15,7 @@ export interface ProxyModules {
 
 export interface Proxy {
   readonly webHdfsPort: number
+  readonly s3Port: number
   /** Settles when the daemon has ended; rejects with what ended it. */
   readonly ended: Promise<void>
   stop(): Promise<void>
@@ -37,6 +38,7 @@ async function serve(config: Config, modules: ProxyModules): Promise<Proxy> {
   const metrics = new Metrics()
   const fileSystems = connectFileSystems({}, { ...modules, config })
   const users = new Users({}, { fileSystems })
+  const { admin } = fileSystems.as(config.get(o.LOGIN_USERNAME))
   const gateway = new WebHdfsGateway(
     {
       trustUserName: config.get(o.PROXY_TRUST_USER_NAME),
@@ -47,7 +49,7 @@ async function serve(config: Config, modules: ProxyModules): Promise<Proxy> {
     {
       users,
       keys: fileSystems.keys,
-      admin: fileSystems.as(config.get(o.LOGIN_USERNAME)).admin,
+      admin,
       runtime,
       log,
     },
@@ -64,13 +66,27 @@ async function serve(config: Config, modules: ProxyModules): Promise<Proxy> {
       route: gateway.route,
     },
   )
+  const s3Gateway = new S3Gateway(
+    {
+      root: config.get(o.S3_ROOT),
+      domains: config.get(o.S3_DOMAINS),
+      region: config.get(o.S3_REGION),
+      uploadMaxAgeMs: config.get(o.S3_UPLOAD_MAX_AGE),
+    },
+    { users, credentials: admin.credentials, runtime, log, metrics },
+  )
+  const s3 = new HttpListener(
+    { ...bind, name: 's3', port: config.get(o.PROXY_S3_PORT), requestTimeoutMs: 0 },
+    { handler: s3Gateway.handle, log },
+  )
   const supervisor: Supervisor = new Supervisor(
-    [{ name: 'connections', start() {}, stop: () => fileSystems.close() }, webHdfs],
+    [{ name: 'connections', start() {}, stop: () => fileSystems.close() }, s3Gateway, s3, webHdfs],
     { runtime, log },
   )
   await supervisor.start()
   return {
     webHdfsPort: webHdfs.port,
+    s3Port: s3.port,
     ended: supervisor.ended,
     stop: () => supervisor.stop(),
   }
