@@ -64,8 +64,12 @@ async function locate(fs: FileSystem, path: string, options: LocateOptions): Pro
   try {
     return await fs.locate(path, options)
   } catch (error) {
-    if (!isAlluxioError(error, 'IS_A_DIRECTORY')) throw error
-    throw new AlluxioError('IS_A_DIRECTORY', `Path is not a file: ${path}`, { operation: 'open' })
+    if (isAlluxioError(error, 'IS_A_DIRECTORY')) {
+      throw new AlluxioError('IS_A_DIRECTORY', `Path is not a file: ${path}`, { operation: 'open' })
+    }
+    if (!isAlluxioError(error, 'CONFLICT') || error.reason !== 'INCOMPLETE') throw error
+    // Of a file that is being written nothing can be seen yet.
+    return { status: await fs.getStatus(path), firstBlock: 0, blocks: [] }
   }
 }
 
