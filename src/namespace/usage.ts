@@ -12,6 +12,8 @@ import type { Tree } from './tree.ts'
 
 const CACHED = 0
 const IN_MEMORY = 1
+/** Segments of the block map that are swept in about the time in which one file is counted. */
+const SEGMENTS_A_FILE = 50
 
 export class Usage {
   readonly #tree: Tree
@@ -37,12 +39,13 @@ export class Usage {
 
   /** Counts up to `limit` changed files; true when none is left. */
   settle(limit: number): boolean {
-    if (this.#blocks.dirtyFiles === 0) return true
+    const swept = this.#blocks.sweep(limit * SEGMENTS_A_FILE)
+    if (this.#blocks.dirtyFiles === 0) return swept
     const { store } = this.#tree
     const readBatch = store.readBatch
     for (const file of this.#blocks.takeDirty(limit)) this.#settleFile(file)
     store.readBatch = readBatch
-    return this.#blocks.dirtyFiles === 0
+    return swept && this.#blocks.dirtyFiles === 0
   }
 
   cachedOf(directory: FileId): number {
