@@ -50,17 +50,16 @@ export class DataHalf {
   }
 
   async #open(asked: HdfsRequest, user: string, response: ServerResponse): Promise<void> {
-    const reader = await this.#modules.users.as(user).open(asked.path)
+    const reader = await this.#modules.users.as(user).open(asked.path).catch(ifWritten)
+    if (reader === undefined) {
+      sendHead(response, 0)
+      response.end()
+      return
+    }
     try {
       checkFile(asked, reader.status.fileId)
       const { start, end } = rangeOf(asked, reader.length)
-      const head = () => {
-        response.writeHead(200, {
-          'Content-Type': 'application/octet-stream',
-          'Content-Length': end - start,
-          'X-Content-Type-Options': 'nosniff',
-        })
-      }
+      const head = () => sendHead(response, end - start)
       if (start < end) return await sendRange(reader, { start, end }, response, { head })
       head()
       response.end()
@@ -167,6 +166,20 @@ export class WebHdfsData {
     }
     return true
   }
+}
+
+function sendHead(response: ServerResponse, length: number): void {
+  response.writeHead(200, {
+    'Content-Type': 'application/octet-stream',
+    'Content-Length': length,
+    'X-Content-Type-Options': 'nosniff',
+  })
+}
+
+/** Of a file that is being written nothing can be seen yet: it is empty, as its status says. */
+function ifWritten(error: unknown): undefined {
+  if (isAlluxioError(error, 'CONFLICT') && error.reason === 'INCOMPLETE') return undefined
+  throw error
 }
 
 /** A reader that goes on in a file wants no byte of another one that has its path by now. @throws CONFLICT reason REPLACED */
