@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net'
 import { AlluxioError, fromErrno, type Log } from '../../core/index.ts'
 import { bodyWaits } from './continue.ts'
+import { acceptRawTargets } from './raw-targets.ts'
 
 export interface HttpListenerOptions {
   /** For the log and the supervisor. */
@@ -48,6 +49,7 @@ export class HttpListener {
       bodyWaits(request, response)
       handler(request, response)
     })
+    acceptRawTargets(this.#server)
     this.#server.maxRequestsPerSocket = 1000
     this.#server.maxConnections = options.maxConnections ?? 1024
   }
