@@ -120,38 +120,51 @@ public final class AlluxioClient implements Closeable {
 
   /** Hadoop's rename: into {@code dst} if that is a directory; false where it may not be. */
   public boolean rename(String src, String dst) throws IOException {
-    try {
-      Map<String, Object> answer =
-          gateway.call("PUT", src, Query.op("RENAME").with("destination", dst), false);
-      return Json.truth(answer, "boolean");
-    } catch (RemoteFailure | FileNotFoundException | ConnectException e) {
-      throw e;
-    } catch (IOException e) {
-      return wasRenamed(src, dst, e);
-    }
+    return rename(src, dst, (String) null);
   }
 
   /** To exactly {@code dst}. @param overwrite whether a file or an empty directory there is replaced */
   public void rename(String src, String dst, boolean overwrite) throws IOException {
-    Query query =
-        Query.op("RENAME").with("destination", dst).with("renameoptions", overwrite ? "OVERWRITE" : "NONE");
-    try {
-      gateway.call("PUT", src, query, false);
-    } catch (RemoteFailure | FileNotFoundException | ConnectException e) {
-      throw e;
-    } catch (IOException e) {
-      wasRenamed(src, dst, e);
+    rename(src, dst, overwrite ? "OVERWRITE" : "NONE");
+  }
+
+  /** An answer that is lost with a proxy or master must not fail a job: what became of the rename is looked at then. */
+  private boolean rename(String src, String dst, String choice) throws IOException {
+    long deadline = System.nanoTime() + options.retryMs * 1_000_000;
+    for (int attempt = 1; ; attempt++) {
+      Query query = Query.op("RENAME").with("destination", dst).with("renameoptions", choice);
+      IOException lost;
+      try {
+        Map<String, Object> answer = gateway.call("PUT", src, query, false);
+        boolean done = choice != null || Json.truth(answer, "boolean");
+        return done || (attempt > 1 && wasRenamed(src, dst));
+      } catch (FileNotFoundException e) {
+        if (attempt > 1 && wasRenamed(src, dst)) return true;
+        throw e;
+      } catch (ConnectException e) {
+        throw e;
+      } catch (RemoteFailure e) {
+        if (!Gateway.isPassing(e)) throw e;
+        lost = e;
+      } catch (IOException e) {
+        lost = e;
+      }
+      if (wasRenamed(src, dst)) return true;
+      if (System.nanoTime() > deadline) throw lost;
+      Gateway.pause(Math.min(2_000, 100L << Math.min(attempt, 5)));
     }
   }
 
-  /** Whether a rename whose answer was lost took place. */
-  private boolean wasRenamed(String src, String dst, IOException lost) throws IOException {
+  private boolean wasRenamed(String src, String dst) throws IOException {
+    return !exists(src) && exists(dst);
+  }
+
+  public boolean exists(String path) throws IOException {
     try {
-      getStatus(src);
-      throw lost;
-    } catch (FileNotFoundException e) {
-      getStatus(dst);
+      getStatus(path);
       return true;
+    } catch (FileNotFoundException e) {
+      return false;
     }
   }
 
