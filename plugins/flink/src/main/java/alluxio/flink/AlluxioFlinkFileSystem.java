@@ -7,12 +7,14 @@ import alluxio.client.RemoteFailure;
 import java.io.IOException;
 import java.net.URI;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.core.fs.BlockLocation;
 import org.apache.flink.core.fs.FSDataInputStream;
 import org.apache.flink.core.fs.FSDataOutputStream;
 import org.apache.flink.core.fs.FileStatus;
 import org.apache.flink.core.fs.FileSystem;
+import org.apache.flink.core.fs.LocatedFileStatus;
 import org.apache.flink.core.fs.Path;
 import org.apache.flink.core.fs.RecoverableWriter;
 
@@ -79,6 +81,12 @@ final class AlluxioFlinkFileSystem extends FileSystem {
   @Override
   public BlockLocation[] getFileBlockLocations(FileStatus file, long start, long length) throws IOException {
     if (length == 0) return new BlockLocation[0];
+    if (file instanceof LocatedFileStatus) {
+      BlockLocation[] listed = ((LocatedFileStatus) file).getBlockLocations();
+      return Arrays.stream(listed)
+          .filter(block -> block.getOffset() < start + length && block.getOffset() + block.getLength() > start)
+          .toArray(BlockLocation[]::new);
+    }
     return locations(client.blockPlaces(plain(file.getPath()), start, length));
   }
 
