@@ -11,6 +11,7 @@ export function adminOf(master: Client<typeof MasterAdmin>, fs: Client<typeof Ma
     blockInfo: (blockId) => master.blockInfo({ blockId }),
     configuration: async () => (await master.configuration({})).values,
     setUfsMode: async (uri, mode) => (await master.setUfsMode({ uri, mode })).paths,
+    cleanUfs: (uri) => master.cleanUfs({ uri }),
     storeChanges: async () => (await master.changes({})).changes,
     credentials: {
       put: async (credential) => {

@@ -459,6 +459,11 @@ export interface Admin {
   /** Maintenance of the stores mounted at or below a URI. Resolves with the paths of their mounts. @throws NOT_FOUND */
   setUfsMode(uri: string, mode: 'readWrite' | 'readOnly' | 'noAccess'): Promise<readonly string[]>
   /** Changes of under-stores under way, oldest first: they go on when whoever asked for them has left. */
+  /**
+   * Deletes what killed writers left in the stores of a URI and no listing shows. They have to be in maintenance.
+   * @throws CONFLICT when they are not, or something is under way there; UNSUPPORTED where there is nothing of the kind
+   */
+  cleanUfs(uri: string): Promise<{ readonly objects: number; readonly bytes: number }>
   storeChanges(): Promise<readonly StoreChange[]>
   /** Keys with which clients of the S3 gateway act as users. */
   readonly credentials: Credentials

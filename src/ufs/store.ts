@@ -97,6 +97,8 @@ export interface UfsListOptions {
   readonly cursor?: string
   /** All descendants instead of the direct children. @default false */
   readonly recursive?: boolean
+  /** What killed writers left in the directories that are listed may go, if it is old enough. @default false */
+  readonly sweep?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -127,6 +129,12 @@ export interface UfsMoved {
   readonly objects: number
   /** Where the next call goes on; absent at the end of the listing. */
   readonly cursor?: string
+}
+
+/** What was deleted. */
+export interface UfsCleaned {
+  readonly objects: number
+  readonly bytes: number
 }
 
 export interface UfsSpace {
@@ -185,6 +193,12 @@ export interface UnderStore {
    * is not seen again. One that fails leaves each object whole at one of its places, or both.
    */
   moveObjects?(src: string, dst: string, options?: UfsMoveOptions): Promise<UfsMoved>
+  /**
+   * Optional, for stores whose killed writers leave what no listing shows: deletes it when it is older than
+   * `alluxio.underfs.temporary.max.age`. Nobody may write, move or delete there meanwhile, in the whole account.
+   * @throws CONFLICT when somebody did so, before anything is deleted
+   */
+  clean?(signal?: AbortSignal): Promise<UfsCleaned>
   space(signal?: AbortSignal): Promise<UfsSpace>
   /** Changes mode, owner, group or times where `posix`; else UNSUPPORTED. */
   setAttributes(

@@ -86,13 +86,29 @@ suite(`a cluster over Swift${reason === undefined ? '' : ` (skipped: ${reason})`
     expect((await server.calls())['GET object']).toBe(some.length)
     for (const path of some) expect((await readWhole(fs, path)).toString()).toBe(path.slice(-5))
     expect(await server.calls()).toEqual({})
-    await fs.delete('/swift/many', { recursive: true })
-    expect(await (await server.ask('GET', `/${server.container}?prefix=data/many`)).text()).toBe('')
+    await server.calls()
+    await fs.rename('/swift/many', '/swift/moved')
+    const { 'COPY object': copies, 'POST account': deletes, 'GET container': pages } = await server.calls()
+    // A look at the target, a page of 1,000, and one that finds nothing more.
+    expect({ copies, deletes, pages }).toEqual({ copies: FILES, deletes: 1, pages: 3 })
+    expect((await readWhole(fs, `/swift/moved/${some[0]!.slice(-5)}`)).toString()).toBe(some[0]!.slice(-5))
+    await server.calls()
+    await fs.delete('/swift/moved', { recursive: true })
+    expect(await (await server.ask('GET', `/${server.container}?prefix=data/m`)).text()).toBe('')
     // One bulk delete, not one call a file.
     const deleting = await server.calls()
     expect(deleting['POST account']).toBe(1)
     expect(deleting['DELETE object'] ?? 0).toBeLessThan(5)
   }, 300_000)
+
+  test('is cleaned in maintenance only', async () => {
+    const uri = `swift://${server.container}`
+    await expect(fs.admin.cleanUfs(uri)).rejects.toMatchObject({ code: 'CONFLICT', reason: 'UFS_MODE' })
+    await expect(fs.admin.cleanUfs('swift://other')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await fs.admin.setUfsMode(uri, 'readOnly')
+    expect(await fs.admin.cleanUfs(uri)).toEqual({ objects: 0, bytes: 0 })
+    await fs.admin.setUfsMode(uri, 'readWrite')
+  }, 60_000)
 
   test('a wrong password is refused at the mount, with what to do and without the secret', async () => {
     const options = server.options({ 'fs.swift.password': 'wrong-secret-canary-71' })

@@ -24,7 +24,7 @@ export class Ufs extends AlluxioCommand {
   static override summary = 'Put an under-store into maintenance, or end that.'
   static override description =
     'noAccess: the store is not asked for anything; readOnly: nothing is changed in it. What is cached is served, asynchronous persists wait; whatever else needs the store is refused. The mode holds for all mounts of the URI or below it, also later ones, and is kept over restarts.'
-  static override usage = 'fsadmin ufs --mode <noAccess|readOnly|readWrite> <ufsURI>'
+  static override usage = 'fsadmin ufs (--mode <noAccess|readOnly|readWrite>|--clean) <ufsURI>'
   static override args = {
     ufsURI: Args.string({
       description: 'URI of the store, or of a folder in it',
@@ -33,13 +33,29 @@ export class Ufs extends AlluxioCommand {
     }),
   }
   static override flags = {
-    mode: Flags.string({ options: [...MODES], required: true, summary: 'what may be asked of the store' }),
+    mode: Flags.string({
+      options: [...MODES],
+      exactlyOne: ['mode', 'clean'],
+      summary: 'what may be asked of it',
+    }),
+    clean: Flags.boolean({
+      summary:
+        'delete what killed writers left there (Swift: segments without a manifest); not while it is readWrite',
+    }),
   }
 
   override async run(): Promise<void> {
     const { args, flags } = await this.parse(Ufs)
     const mode = flags.mode as (typeof MODES)[number]
     await this.withFileSystem(async (fs) => {
+      if (flags.clean) {
+        const cleaned = await fs.admin.cleanUfs(args.ufsURI)
+        this.output.emit(
+          () => ({ uri: args.ufsURI, ...cleaned }),
+          () => `Deleted ${cleaned.objects} objects of ${formatBytes(cleaned.bytes)}`,
+        )
+        return
+      }
       const mounts = await fs.admin.setUfsMode(args.ufsURI, mode)
       this.output.emit(
         () => ({ uri: args.ufsURI, mode, mounts }),

@@ -53,6 +53,12 @@ export const UFS_BULK_TIMEOUT = option('alluxio.underfs.bulk.timeout', 'duration
   doc: 'Longest a rename, a recursive delete or the end of a write may take, retries included.',
   min: 1,
 })
+export const UFS_TEMPORARY_AGE = option('alluxio.underfs.temporary.max.age', 'duration', {
+  default: 86_400_000,
+  scope: 'all',
+  doc: 'Age, by the clock of the store, at which files go that a killed writer left under a temporary name (local folders, HDFS, GlusterFS: when the master lists their folder) or as segments without a manifest (Swift: `fsadmin ufs --clean`). 0: they stay.',
+  min: 0,
+})
 export const UFS_RETRY_MAX = option('alluxio.underfs.retry.max.duration', 'duration', {
   default: 120_000,
   scope: 'all',

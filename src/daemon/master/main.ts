@@ -22,6 +22,7 @@ import { AdminService } from './services/admin-service.ts'
 import { BlockFreer } from './services/block-freer.ts'
 import { BlockService } from './services/block-service.ts'
 import { Callers } from './services/callers.ts'
+import { CredentialService } from './services/credential-service.ts'
 import { FsMutations } from './services/fs-mutations.ts'
 import { FsReads } from './services/fs-reads.ts'
 import { GatewayService } from './services/gateway-service.ts'
@@ -158,6 +159,7 @@ async function serve(
     reads,
     log,
   })
+    superuser,
   const mounts = new MountService(
     { answerMs },
     { namespace, stores, loader, locks, persistence, freer, callers, runtime, log },
@@ -204,7 +206,9 @@ async function serve(
     MasterBlock,
     new BlockService({ clusterId }, { namespace, blocks, workers, freer, persistence, log }),
   )
-  rpc.serve(MasterAdmin, { ...admin, setUfsMode: mounts.setUfsMode, setPathConf: mounts.setPathConf })
+  const { setUfsMode, cleanUfs, setPathConf } = mounts
+  const credentials = new CredentialService({ namespace, callers })
+  rpc.serve(MasterAdmin, { ...admin, ...credentials, setUfsMode, cleanUfs, setPathConf })
   rpc.serve(MasterSync, new SyncService({ namespace, loader, callers, jobs: syncs, active, times }))
   rpc.serve(MasterGateway, new GatewayService({ store, namespace, callers, runtime }))
   observe(metrics, { workers, store })

@@ -15,6 +15,7 @@ export type UfsOperation =
   | 'checksum'
   | 'changes'
   | 'moveObjects'
+  | 'clean'
 
 export interface UfsCall {
   readonly operation: UfsOperation
@@ -87,6 +88,12 @@ export function around(store: UnderStore, hooks: Hooks): UnderStore {
             call({ operation: 'moveObjects', path: src, signal: options?.signal, bulk: true }, (signal) =>
               store.moveObjects!(src, dst, withSignal(options, signal)),
             ),
+        }),
+    ...(store.clean === undefined
+      ? {}
+      : {
+          clean: (signal) =>
+            call({ operation: 'clean', path: '', signal, bulk: true }, (inner) => store.clean!(inner)),
         }),
     ...(store.checksum === undefined
       ? {}

@@ -42,6 +42,7 @@ export const swiftFactory: UfsFactory = {
         prefix: uri.path,
         segmentBytes: setting(options, OPTIONS.UFS_SWIFT_SEGMENT_SIZE)!,
         uploads: setting(options, OPTIONS.UFS_SWIFT_UPLOADS)!,
+        temporaryAgeMs: setting(options, OPTIONS.UFS_TEMPORARY_AGE)!,
         checksum: setting(options, OPTIONS.UFS_SWIFT_CHECKSUM) === 'MD5',
       },
       new SwiftConnection({ container, segmentContainer }, { handler, session, onApiCall }),

@@ -25,7 +25,10 @@ export interface Segment {
   readonly bytes: number
 }
 
-interface ManifestItem {
+/** Folder of segments in their container, with one folder a write. */
+export const SEGMENTS = 'alluxio'
+
+export interface ManifestItem {
   readonly name?: string
   readonly sub_slo?: boolean
 }

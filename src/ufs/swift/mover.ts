@@ -6,7 +6,7 @@
 
 import { isAlluxioError } from '../../core/index.ts'
 import type { RetryPolicy } from '../layers/retry-policy.ts'
-import { objectPath, type SwiftConnection } from './client.ts'
+import { isMissing, objectPath, type SwiftConnection } from './client.ts'
 import type { LargeObjects } from './large-objects.ts'
 import type { SwiftKey } from './listing.ts'
 import { headOf, type ObjectHead, sharedHeaders } from './metadata.ts'
@@ -135,9 +135,10 @@ class TreeMove {
   readonly #mover: Mover
   readonly #large: LargeObjects
   readonly #retry: RetryPolicy
-  /** Names below the prefixes that were copied. */
-  readonly #names: string[] = []
-  readonly #manifests: { readonly name: string; readonly head: ObjectHead }[] = []
+  /** Names below the prefixes of which there may be, and of which there are, copies. */
+  readonly #begun: string[] = []
+  readonly #copied: string[] = []
+  readonly #manifests = new Map<string, ObjectHead>()
 
   constructor(
     options: TreeMoveOptions,
@@ -154,41 +155,63 @@ class TreeMove {
     if (marker) sources.push({ name: '', large: false })
     let next = 0
     const lane = async () => {
-      while (next < sources.length) await this.#one(sources[next++]!)
+      try {
+        while (next < sources.length) await this.#one(sources[next++]!)
+      } catch (error) {
+        // The others end with the copy that they are at: all have stopped before anybody tries again.
+        next = sources.length
+        throw error
+      }
     }
-    await Promise.all(Array.from({ length: Math.min(COPIES_AT_ONCE, sources.length) }, lane))
+    const lanes = await Promise.allSettled(
+      Array.from({ length: Math.min(COPIES_AT_ONCE, sources.length) }, lane),
+    )
+    for (const ended of lanes) if (ended.status === 'rejected') throw ended.reason
+  }
+
+  /** Objects that were copied. */
+  get copied(): number {
+    return this.#copied.length
   }
 
   /** Takes the copies back. */
   async undo(): Promise<void> {
     const { from, to, path } = this.#options
-    await this.#deleteAll(to, undefined)
-    for (const { name, head } of this.#manifests)
+    await this.#deleteAll(to, this.#begun, undefined)
+    for (const [name, head] of this.#manifests)
       await this.#mover.share(from + name, head, head.shared, path, undefined)
   }
 
   /** Deletes what was copied; then the copies own their segments. */
   async finish(): Promise<void> {
     const { from, to, path, signal } = this.#options
-    await this.#deleteAll(from, signal)
-    for (const { name, head } of this.#manifests)
-      await this.#mover.share(to + name, head, head.shared, path, signal)
+    await this.#deleteAll(from, this.#copied, signal)
+    for (const name of this.#copied) {
+      const head = this.#manifests.get(name)
+      if (head !== undefined) await this.#mover.share(to + name, head, head.shared, path, signal)
+    }
   }
 
   async #one({ name, large }: { readonly name: string; readonly large: boolean }): Promise<void> {
     const { from, to, path, signal } = this.#options
-    if (large) {
-      const head = await this.#mover.head(from + name, path, signal)
-      this.#manifests.push({ name, head })
-      await this.#mover.share(from + name, head, true, path, signal)
+    try {
+      if (large) {
+        const head = await this.#mover.head(from + name, path, signal)
+        this.#manifests.set(name, head)
+        await this.#mover.share(from + name, head, true, path, signal)
+      }
+      this.#begun.push(name)
+      await this.#mover.copy(from + name, to + name, path, signal)
+      this.#copied.push(name)
+    } catch (error) {
+      // A listing may still name what has gone.
+      if (!isMissing(error)) throw error
     }
-    this.#names.push(name)
-    await this.#mover.copy(from + name, to + name, path, signal)
   }
 
-  async #deleteAll(prefix: string, signal: AbortSignal | undefined): Promise<void> {
+  async #deleteAll(prefix: string, names: readonly string[], signal: AbortSignal | undefined): Promise<void> {
     const { path } = this.#options
-    const objects = this.#names.map((name) => this.#mover.path(prefix + name))
+    const objects = names.map((name) => this.#mover.path(prefix + name))
     await this.#retry.run('BulkDelete', path, signal, () => this.#large.deleteAll(objects, path, signal))
   }
 }

@@ -6,8 +6,11 @@ import { type PartWrite, PartWriter } from '../part-writer.ts'
 import type { StoreModules } from '../registry.ts'
 import type {
   UfsCapabilities,
+  UfsCleaned,
   UfsCreateOptions,
   UfsListOptions,
+  UfsMoved,
+  UfsMoveOptions,
   UfsPage,
   UfsReadOptions,
   UfsSpace,
@@ -15,9 +18,10 @@ import type {
   UfsWriter,
   UnderStore,
 } from '../store.ts'
-import { checkStorePath, parentOf } from '../uri.ts'
+import { checkStorePath, childOf, parentOf } from '../uri.ts'
 import { isMissing, objectPath, type SwiftConnection } from './client.ts'
 import { LargeObjects } from './large-objects.ts'
+import { SegmentSweep } from './leftovers.ts'
 import { type KeyQuery, listKeys, listPage } from './listing.ts'
 import { headOf, type ObjectHead } from './metadata.ts'
 import { Mover } from './mover.ts'
@@ -29,6 +33,8 @@ export interface SwiftStoreOptions {
   readonly segmentBytes: number
   readonly uploads: number
   readonly checksum: boolean
+  /** Age, ms, that segments without a manifest must have to be cleaned away; 0: they stay. */
+  readonly temporaryAgeMs: number
 }
 
 const CAPABILITIES: UfsCapabilities = {
@@ -47,6 +53,8 @@ const CAPABILITIES: UfsCapabilities = {
 }
 const DELETE_PAGE = 1000
 const DELETES_AT_ONCE = 4
+/** Objects of one call of `moveObjects`: what one bulk delete takes away again. */
+const MOVE_PAGE = 1000
 
 export class SwiftStore implements UnderStore {
   readonly scheme = 'swift'
@@ -166,10 +174,33 @@ export class SwiftStore implements UnderStore {
     if (source === undefined && !(await find(src, () => this.#isDirectory(src, signal))))
       throw missing('rename', src)
     await this.#renameTree(src, dst, signal)
-    if (source === undefined) return
-    // The marker had no slash; its successor has one, as all that are made here.
-    await retry.run('PutObject', dst, signal, () => this.#mover.mark(this.#prefix(dst), dst, signal))
-    await retry.run('DeleteObject', src, signal, () => this.#deleteMarker(this.#key(src), src, signal))
+    if (source !== undefined) await this.#markAnew(src, dst, signal)
+  }
+
+  async moveObjects(src: string, dst: string, options: UfsMoveOptions = {}): Promise<UfsMoved> {
+    const { cursor, stays, signal } = options
+    const { retry } = this.#modules
+    const prefix = this.#prefix(src)
+    const after = cursor === undefined ? {} : { after: prefix + cursor }
+    const query: KeyQuery = { prefix, recursive: true, limit: MOVE_PAGE, signal, ...after }
+    const page = await retry.run('list', src, signal, () => listKeys(this.#connection, src, query))
+    const move = this.#mover.tree(prefix, this.#prefix(dst), src, signal)
+    await move.copy(
+      page.keys.filter(({ name }) => stays?.(childOf(src, name)) !== true),
+      page.marker,
+    )
+    await move.finish()
+    const last = page.keys.at(-1)?.name
+    if (page.more && last !== undefined) return { objects: move.copied, cursor: last }
+    const marked = await this.#moveMarker(src, dst, signal)
+    return { objects: move.copied + (marked ? 1 : 0) }
+  }
+
+  async clean(signal?: AbortSignal): Promise<UfsCleaned> {
+    const { temporaryAgeMs: maxAgeMs } = this.#options
+    if (maxAgeMs === 0) return { objects: 0, bytes: 0 }
+    const modules = { ...this.#modules, connection: this.#connection, large: this.#large }
+    return new SegmentSweep({ maxAgeMs }, modules, signal).run()
   }
 
   async space(): Promise<UfsSpace> {
@@ -262,6 +293,22 @@ export class SwiftStore implements UnderStore {
   async #deleteKey(key: string, path: string, signal: AbortSignal | undefined): Promise<void> {
     const { container } = this.#connection
     await this.#connection.send({ api: 'DeleteObject', method: 'DELETE', container, key, path, signal })
+  }
+
+  /** Moves the marker of a directory that has no slash in its key; false where there is none. */
+  async #moveMarker(src: string, dst: string, signal: AbortSignal | undefined): Promise<boolean> {
+    const { retry } = this.#modules
+    const head = await retry.run('status', src, signal, () => this.#head(this.#key(src), src, signal))
+    if (head?.directory !== true) return false
+    await this.#markAnew(src, dst, signal)
+    return true
+  }
+
+  /** The marker had no slash; its successor has one, as all that are made here. */
+  async #markAnew(src: string, dst: string, signal: AbortSignal | undefined): Promise<void> {
+    const { retry } = this.#modules
+    await retry.run('PutObject', dst, signal, () => this.#mover.mark(this.#prefix(dst), dst, signal))
+    await retry.run('DeleteObject', src, signal, () => this.#deleteMarker(this.#key(src), src, signal))
   }
 
   /** Whether there was one. */

@@ -7,13 +7,11 @@ import type { RetryPolicy } from '../layers/retry-policy.ts'
 import type { PartTarget, PartWrite } from '../part-writer.ts'
 import type { UfsCreateOptions } from '../store.ts'
 import { isMissing, objectPath, type SwiftConnection } from './client.ts'
-import { BULK_SILENCE_MS, type LargeObjects, type Segment } from './large-objects.ts'
+import { BULK_SILENCE_MS, type LargeObjects, SEGMENTS, type Segment } from './large-objects.ts'
 import { EMPTY, headOf, metadataHeaders, type ObjectHead } from './metadata.ts'
 
 /** An object up to this size is sent at once under the condition that nothing is there; sending it again costs little. */
 const TENTATIVE_BYTES = 2 ** 20
-/** Folder of segments in their container. */
-const SEGMENTS = 'alluxio'
 
 export interface SwiftUploadOptions extends UfsCreateOptions {
   readonly path: string

@@ -46,12 +46,14 @@ const PROBE_RETRIES = { [UFS_RETRY_MAX.key]: '2s' }
 export class MountService
   implements
     Pick<Fs, 'mount' | 'updateMount' | 'unmount' | 'mounts' | 'pathConf'>,
-    Pick<Admin, 'setUfsMode' | 'setPathConf'>
+    Pick<Admin, 'setUfsMode' | 'cleanUfs' | 'setPathConf'>
 {
   readonly #options: MountServiceOptions
   readonly #modules: MountServiceModules
   /** Ids that no mount has, for stores that are opened to see whether they answer. */
   #probe = -1
+  /** Stores that are being cleaned. */
+  #cleaning = 0
 
   constructor(options: MountServiceOptions, modules: MountServiceModules) {
     this.#options = options
@@ -124,10 +126,69 @@ export class MountService
   readonly setUfsMode: Admin['setUfsMode'] = async ({ uri, mode }, call) => {
     const { namespace, persistence, log } = this.#modules
     const { text } = parseUfsUri(uri)
+    if (mode === 'readWrite' && this.#cleaning > 0)
+      throw new AlluxioError('CONFLICT', 'a store is being cleaned: maintenance cannot end before that')
     const paths = await namespace.mounts.setMode(text, mode, this.#caller(call))
     log.info('maintenance of an under-store', { uri: text, mode, paths })
     if (mode === 'readWrite') persistence.kick()
     return { paths: [...paths] }
+  }
+
+  readonly cleanUfs: Admin['cleanUfs'] = async ({ uri }, call) => {
+    const { namespace, stores, log } = this.#modules
+    if (!namespace.isSuperuser(this.#caller(call)))
+      throw new AlluxioError('PERMISSION_DENIED', `only superusers may clean ${uri}`)
+    const cleaned = { objects: 0, bytes: 0 }
+    this.#cleaning++
+    try {
+      for (const mount of this.#resting(uri)) {
+        // Cleaning is maintenance itself.
+        const store = await stores.get({ ...mount, mode: undefined })
+        if (store.clean === undefined)
+          throw new AlluxioError(
+            'UNSUPPORTED',
+            `${mount.uri} needs no cleaning: what killed writers left there goes when its folder is listed, or by a rule of the store itself`,
+          )
+        const { objects, bytes } = await store.clean()
+        cleaned.objects += objects
+        cleaned.bytes += bytes
+      }
+    } finally {
+      this.#cleaning--
+    }
+    log.info('an under-store was cleaned', { uri, ...cleaned })
+    return cleaned
+  }
+
+  /** The mounts of a store, which must be in maintenance, with nothing under way in them. */
+  #resting(uri: string): readonly Mount[] {
+    const { namespace } = this.#modules
+    const { scheme, authority } = parseUfsUri(uri)
+    const mounts = namespace.mounts.all().filter((mount) => {
+      const at = parseUfsUri(mount.uri)
+      return at.scheme === scheme && at.authority === authority
+    })
+    if (mounts.length === 0)
+      throw new AlluxioError('NOT_FOUND', `nothing is mounted of ${uri}`, { reason: 'NOT_MOUNTED' })
+    const open = mounts.find(({ mode }) => mode === undefined)
+    if (open !== undefined) {
+      const whole = `${scheme}://${authority}`
+      throw new AlluxioError(
+        'CONFLICT',
+        `${open.uri} (at ${open.path}) may be written to: run "alluxio fsadmin ufs --mode readOnly ${whole}" first`,
+        { reason: 'UFS_MODE' },
+      )
+    }
+    const busy = namespace.intents.all().find(({ mountId }) => mounts.some((one) => one.mountId === mountId))
+    if (busy !== undefined)
+      throw new AlluxioError(
+        'CONFLICT',
+        `a change of ${uri} is under way (${busy.op}): try again when it is done`,
+        {
+          reason: 'UFS_BUSY',
+        },
+      )
+    return mounts
   }
 
   readonly setPathConf: Admin['setPathConf'] = async ({ path, set, remove }, call) => {
