@@ -3,7 +3,7 @@
  * that mount; the files are the local store's. Never mounts anything. Objects of Ceph's gateway are the S3 store's.
  */
 import { AlluxioError } from '../../core/index.ts'
-import { UFS_CEPHFS_MOUNT, UFS_LOCAL_SYNC } from '../../core/options/ufs.options.ts'
+import { UFS_CEPHFS_MOUNT, UFS_LOCAL_SYNC, UFS_TEMPORARY_AGE } from '../../core/options/ufs.options.ts'
 import { type MountedStoreModules, mountedStore } from '../local/mounted.ts'
 import type { UfsFactory } from '../registry.ts'
 import { setting } from '../settings.ts'
@@ -30,6 +30,7 @@ export function cephfsFactory(mounts?: MountedStoreModules['mounts']): UfsFactor
           folder,
           option: UFS_CEPHFS_MOUNT.key,
           sync: setting(options, UFS_LOCAL_SYNC)!,
+          temporaryAgeMs: setting(options, UFS_TEMPORARY_AGE)!,
           expected: 'CephFS',
           root: ({ type }) =>
             TYPES.has(type) ? [folder.replace(/\/+$/, ''), uri.path].filter(Boolean).join('/') : undefined,

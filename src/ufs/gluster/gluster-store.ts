@@ -1,9 +1,8 @@
 /** Files below a folder of a GlusterFS volume, through libgfapi. */
-import { AlluxioError, fromErrno, isAlluxioError, type Runtime } from '../../core/index.ts'
+import { AlluxioError, fromErrno, isAlluxioError, type Log, type Runtime } from '../../core/index.ts'
 import { type ChunkSource, iterable } from '../layers/around.ts'
 import { Owners } from '../local/owners.ts'
 import { fingerprintOf } from '../local/reader.ts'
-import { isTemporary, temporaryName } from '../local/writer.ts'
 import type {
   UfsCapabilities,
   UfsCreateOptions,
@@ -15,6 +14,7 @@ import type {
   UfsWriter,
   UnderStore,
 } from '../store.ts'
+import { isTemporary, Leftovers, type TemporaryPlaces, temporaryName } from '../temporary.ts'
 import { nameOf, parentOf } from '../uri.ts'
 import type { Stat } from './layout.ts'
 import { listPage } from './listing.ts'
@@ -29,11 +29,14 @@ export interface GlusterStoreOptions {
   readonly root: string
   /** Whether a write is on the bricks' disks before it is acknowledged. */
   readonly sync: boolean
+  /** Age, ms, at which files of killed writers go; 0: never. */
+  readonly temporaryAgeMs: number
 }
 
 export interface GlusterStoreModules {
   readonly volume: Volume
   readonly runtime: Runtime
+  readonly log: Log
   /** Gives the volume back. */
   readonly release: () => Promise<void>
 }
@@ -66,12 +69,15 @@ export class GlusterStore implements UnderStore {
   readonly #volume: Volume
   readonly #places: Places
   readonly #owners = new Owners()
+  readonly #leftovers: Leftovers
 
   constructor(options: GlusterStoreOptions, modules: GlusterStoreModules) {
     this.#options = options
     this.#m = modules
     this.#volume = modules.volume
     this.#places = new Places(options.root, modules)
+    const places = temporaryPlaces(modules.volume)
+    this.#leftovers = new Leftovers({ maxAgeMs: options.temporaryAgeMs }, { ...modules, places })
   }
 
   open(path: string, options: UfsReadOptions): AsyncIterable<Uint8Array> {
@@ -93,7 +99,9 @@ export class GlusterStore implements UnderStore {
         return this.#begin(options, asking)
       })
       const { sync } = this.#options
-      return new GlusterWriter({ ...options, ...started, sync, uid, gid }, path, {
+      const { touchMs } = this.#leftovers
+      return new GlusterWriter({ ...options, ...started, sync, uid, gid, touchMs }, path, {
+        runtime: this.#m.runtime,
         volume: this.#volume,
         file: started.file,
         describe: (stat) => this.#describe(path, stat),
@@ -129,6 +137,7 @@ export class GlusterStore implements UnderStore {
             if (LEADS_NOWHERE.has(code) || reason === 'ELOOP') return undefined
             throw error
           }),
+        onTemporary: options.sweep === true ? (place) => this.#leftovers.met(place) : undefined,
       }),
     )
   }
@@ -200,6 +209,7 @@ export class GlusterStore implements UnderStore {
   }
 
   async close(): Promise<void> {
+    await this.#leftovers.close()
     await this.#m.release()
   }
 
@@ -372,6 +382,30 @@ export class GlusterStore implements UnderStore {
     } finally {
       await directory.close(asking).catch(() => {})
     }
+  }
+}
+
+function temporaryPlaces(volume: Volume): TemporaryPlaces {
+  const asking = (place: string): Asking => ({ path: place })
+  const changedMs = async (place: string) => {
+    const { mtimeNs, ctimeNs } = await volume.lstat(place, asking(place))
+    return Math.max(Number(mtimeNs / 1_000_000n), Number(ctimeNs / 1_000_000n))
+  }
+  return {
+    touchedMs: changedMs,
+    async nowMs(place) {
+      await volume.mkdir(place, DIRECTORY_MODE, asking(place))
+      try {
+        return await changedMs(place)
+      } finally {
+        await volume.rmdir(place, asking(place))
+      }
+    },
+    async remove(place) {
+      const { kind } = await volume.lstat(place, asking(place))
+      if (kind === 'directory') await volume.rmdir(place, asking(place))
+      else await volume.unlink(place, asking(place))
+    },
   }
 }
 

@@ -59,7 +59,14 @@ function overLibrary(
     },
     { runtime, log, onApiCall },
   )
-  return new GlusterStore({ root, sync: setting(options, OPTIONS.UFS_LOCAL_SYNC)! }, { ...lease, runtime })
+  return new GlusterStore(
+    {
+      root,
+      sync: setting(options, OPTIONS.UFS_LOCAL_SYNC)!,
+      temporaryAgeMs: setting(options, OPTIONS.UFS_TEMPORARY_AGE)!,
+    },
+    { ...lease, runtime, log },
+  )
 }
 
 function overMount(
@@ -75,6 +82,7 @@ function overMount(
       folder,
       option: OPTIONS.UFS_GLUSTER_MOUNT.key,
       sync: setting(options, OPTIONS.UFS_LOCAL_SYNC)!,
+      temporaryAgeMs: setting(options, OPTIONS.UFS_TEMPORARY_AGE)!,
       expected: `the GlusterFS volume ${volume}${root === '' ? '' : `, or of a folder of it above /${root}`}`,
       root: (mount, inside) => folderOf(mount, inside, { volume, root }, folder),
     },

@@ -9,6 +9,7 @@ const BY_ARCHITECTURE: Readonly<Record<string, { readonly mode: number; readonly
 }
 const SIZE = 48
 const MODIFIED = 88
+const CHANGED = 104
 /** More than any architecture's struct has. */
 export const STAT_BYTES = 256
 export const STATVFS_BYTES = 256
@@ -26,6 +27,8 @@ export interface Stat {
   readonly gid: number
   readonly size: bigint
   readonly mtimeNs: bigint
+  /** Of the last change of content, mode, owner or name. */
+  readonly ctimeNs: bigint
 }
 
 /** The `struct stat` at the beginning of `bytes`; undefined where the library left it empty. */
@@ -47,8 +50,13 @@ export function statOf(bytes: Buffer): Stat | undefined {
     uid: bytes.readUInt32LE(at.uid),
     gid: bytes.readUInt32LE(at.uid + 4),
     size: bytes.readBigInt64LE(SIZE),
-    mtimeNs: bytes.readBigInt64LE(MODIFIED) * 1_000_000_000n + bytes.readBigInt64LE(MODIFIED + 8),
+    mtimeNs: timeAt(bytes, MODIFIED),
+    ctimeNs: timeAt(bytes, CHANGED),
   }
+}
+
+function timeAt(bytes: Buffer, at: number): bigint {
+  return bytes.readBigInt64LE(at) * 1_000_000_000n + bytes.readBigInt64LE(at + 8)
 }
 
 export interface DirectoryEntry {

@@ -4,8 +4,8 @@
  */
 import { AlluxioError, isAlluxioError } from '../../core/index.ts'
 import { cancelled } from '../layers/retry-policy.ts'
-import { isTemporary } from '../local/writer.ts'
 import type { UfsListOptions, UfsPage, UfsStatus } from '../store.ts'
+import { isTemporary } from '../temporary.ts'
 import { childOf } from '../uri.ts'
 import type { Stat } from './layout.ts'
 import type { Asking, ListedEntry, OpenDirectory } from './open-files.ts'
@@ -18,6 +18,8 @@ export interface ListingModules {
   readonly folder: (path: string, asking: Asking) => Promise<string>
   /** The status of an entry, behind a link if it is one; undefined for what is not shown. */
   readonly look: (place: string, stat: Stat, asking: Asking) => Promise<UfsStatus | undefined>
+  /** Told the places of temporary names. */
+  readonly onTemporary: ((place: string) => void) | undefined
 }
 
 interface Level {
@@ -109,9 +111,13 @@ class Page {
 
   async #shown(level: Level, { name, stat }: ListedEntry): Promise<Shown | undefined> {
     // A name that is no UTF-8 cannot be told to anyone.
-    if (name === undefined || name === '.' || name === '..' || isTemporary(name)) return undefined
+    if (name === undefined || name === '.' || name === '..') return undefined
     const path = childOf(level.path, name)
     const place = below(level.place, name)
+    if (isTemporary(name)) {
+      this.#m.onTemporary?.(place)
+      return undefined
+    }
     const asking = { path, signal: this.#asking.signal }
     // Of a directory that lies on several bricks the listing may have no status.
     const known = stat ?? (await ifThere(this.#m.volume.lstat(place, asking)))

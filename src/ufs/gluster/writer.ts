@@ -2,9 +2,10 @@
  * Writes a file under a temporary name in its own folder and moves it into place at the end, so that nobody sees half of it.
  * One write at a time, while the caller makes the next bytes; small chunks are gathered.
  */
-import { AlluxioError, isAlluxioError } from '../../core/index.ts'
+import { AlluxioError, type Cancel, isAlluxioError, type Runtime } from '../../core/index.ts'
 import { cancelled } from '../layers/retry-policy.ts'
 import type { UfsCreateOptions, UfsStatus, UfsWriter } from '../store.ts'
+import { touching } from '../temporary.ts'
 import type { Stat } from './layout.ts'
 import type { Asking, OpenFile } from './open-files.ts'
 import type { Volume } from './volume.ts'
@@ -24,9 +25,12 @@ export interface GlusterWriterOptions extends UfsCreateOptions {
   /** -1 leaves it as the volume makes it. */
   readonly uid: number
   readonly gid: number
+  /** Milliseconds after which the file is to be touched again and again, so that nobody takes it for a leftover. */
+  readonly touchMs: number | undefined
 }
 
 export interface GlusterWriterModules {
+  readonly runtime: Runtime
   readonly volume: Volume
   readonly file: OpenFile
   readonly describe: (stat: Stat) => UfsStatus
@@ -47,12 +51,20 @@ export class GlusterWriter implements UfsWriter {
   #error: unknown
   #open = true
   #fileClosed = false
+  readonly #stopTouching: Cancel
 
   constructor(options: GlusterWriterOptions, path: string, modules: GlusterWriterModules) {
     this.#options = options
     this.#asking = { path, signal: options.signal }
     this.#cleaning = { path }
     this.#m = modules
+    const { touchMs, temporary } = options
+    // A change of mode is dated by the brick's clock.
+    const touch = async () => {
+      const { mode } = await modules.volume.lstat(temporary, this.#cleaning)
+      if (this.#open) await modules.file.chmod(mode, this.#cleaning)
+    }
+    this.#stopTouching = touching(modules.runtime, touchMs, touch)
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -77,6 +89,7 @@ export class GlusterWriter implements UfsWriter {
   async close(): Promise<UfsStatus> {
     this.#check()
     this.#open = false
+    this.#stopTouching()
     const { volume, file, describe } = this.#m
     const { temporary, target, ifAbsent, sync, uid, gid, mode } = this.#options
     try {
@@ -167,6 +180,7 @@ export class GlusterWriter implements UfsWriter {
   }
 
   async #discard(): Promise<void> {
+    this.#stopTouching()
     const { volume, file } = this.#m
     this.#gathered = []
     this.#error ??= 'discarded'

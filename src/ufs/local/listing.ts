@@ -4,8 +4,8 @@
  */
 import { opendir, stat } from 'node:fs/promises'
 import type { Runtime } from '../../core/index.ts'
+import { isTemporary } from '../temporary.ts'
 import { compareUtf8 } from '../uri.ts'
-import { isTemporary } from './writer.ts'
 
 const WINDOW = 32_768
 const KEPT_WINDOWS = 4
@@ -30,11 +30,18 @@ export class Listing {
     this.#runtime = runtime
   }
 
-  /** All names after `after` in order, some thousands at a time. `folder` is absolute. */
-  async *names(folder: string, after: string): AsyncGenerator<readonly string[]> {
+  /**
+   * All names after `after` in order, some thousands at a time. `folder` is absolute. Temporary ones are left out; those that a
+   * scan meets are told.
+   */
+  async *names(
+    folder: string,
+    after: string,
+    onTemporary?: (place: string) => void,
+  ): AsyncGenerator<readonly string[]> {
     for (let from = after; ; ) {
       const kept = from === '' ? undefined : await this.#recall(folder, from)
-      const window = kept ?? (await this.#scan(folder, from))
+      const window = kept ?? (await this.#scan(folder, from, onTemporary))
       const first = firstAfter(window.names, from)
       yield first === 0 ? window.names : window.names.slice(first)
       if (window.complete) return
@@ -50,11 +57,17 @@ export class Listing {
     return mtimeNs === window.modifiedNs ? window : undefined
   }
 
-  async #scan(folder: string, after: string): Promise<Window> {
+  async #scan(
+    folder: string,
+    after: string,
+    onTemporary: ((place: string) => void) | undefined,
+  ): Promise<Window> {
     const { mtimeNs } = await stat(folder, { bigint: true })
     const smallest = new Smallest(WINDOW)
     for await (const { name } of await opendir(folder, { bufferSize: 1024 })) {
-      if (compareUtf8(name, after) > 0 && !isTemporary(name)) smallest.add(name)
+      if (compareUtf8(name, after) <= 0) continue
+      if (!isTemporary(name)) smallest.add(name)
+      else onTemporary?.(`${folder === '/' ? '' : folder}/${name}`)
     }
     const names = smallest.take()
     const window: Window = { after, names, complete: !smallest.cut, modifiedNs: mtimeNs }

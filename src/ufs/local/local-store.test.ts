@@ -15,7 +15,7 @@ beforeEach(async () => {
   await mkdir(root)
   await mkdir(join(base, 'outside'))
   await writeFile(join(base, 'outside', 'secret'), 'secret')
-  store = new LocalStore({ root, sync: false }, { runtime: systemRuntime, log: silentLog })
+  store = new LocalStore({ root, sync: false, temporaryAgeMs: 0 }, { runtime: systemRuntime, log: silentLog })
 })
 afterEach(() => rm(base, { recursive: true, force: true }))
 
@@ -88,7 +88,7 @@ describe('containment', () => {
   test('a root that is itself a link is fine', async () => {
     await symlink(root, join(base, 'root-link'))
     const linked = new LocalStore(
-      { root: join(base, 'root-link'), sync: true },
+      { root: join(base, 'root-link'), sync: true, temporaryAgeMs: 0 },
       { runtime: systemRuntime, log: silentLog },
     )
     await write('file', 'content', linked)
@@ -96,7 +96,10 @@ describe('containment', () => {
   })
 
   test('a file that is synced while it is written is whole', async () => {
-    const synced = new LocalStore({ root, sync: true }, { runtime: systemRuntime, log: silentLog })
+    const synced = new LocalStore(
+      { root, sync: true, temporaryAgeMs: 0 },
+      { runtime: systemRuntime, log: silentLog },
+    )
     const writer = await synced.create('large')
     const chunk = Buffer.from(Array.from({ length: 2 ** 20 + 1 }, (_, i) => (i * 7) & 255))
     for (let i = 0; i < 70; i++) await writer.write(chunk)
@@ -157,7 +160,10 @@ describe('writing', () => {
   })
 
   test('a synced store writes the same', async () => {
-    const synced = new LocalStore({ root, sync: true }, { runtime: systemRuntime, log: silentLog })
+    const synced = new LocalStore(
+      { root, sync: true, temporaryAgeMs: 0 },
+      { runtime: systemRuntime, log: silentLog },
+    )
     await write('a/b/file', 'content', synced)
     expect(await read('a/b/file')).toBe('content')
   })
@@ -229,4 +235,42 @@ describe('listing', () => {
 test('space is that of the file system', async () => {
   const { totalBytes, usedBytes } = await store.space()
   expect(totalBytes).toBeGreaterThan(usedBytes)
+})
+
+describe('what killed writers left', () => {
+  const LEFT = '.alluxio-0123456789abcdef.tmp'
+  const sweeping = () =>
+    new LocalStore({ root, sync: false, temporaryAgeMs: 200 }, { runtime: systemRuntime, log: silentLog })
+  const until = async (holds: () => Promise<boolean>) => {
+    for (let i = 0; i < 100 && !(await holds()); i++) await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+
+  test('goes with a listing that sweeps when it is old; other names and young ones stay', async () => {
+    const local = sweeping()
+    await mkdir(join(root, 'd'))
+    for (const name of [LEFT, '.alluxio-not-one-of-ours', 'file']) await writeFile(join(root, 'd', name), 'x')
+    await new Promise((resolve) => setTimeout(resolve, 250))
+    const young = LEFT.replace('0', '1')
+    await writeFile(join(root, 'd', young), 'x')
+    await local.list('', { recursive: true })
+    expect(await readdir(join(root, 'd'))).toContain(LEFT)
+    const { entries } = await local.list('', { recursive: true, sweep: true })
+    expect(entries.map(({ path }) => path)).toEqual(['d', 'd/.alluxio-not-one-of-ours', 'd/file'])
+    await until(async () => !(await readdir(join(root, 'd'))).includes(LEFT))
+    await local.close()
+    expect((await readdir(join(root, 'd'))).sort()).toEqual(
+      ['.alluxio-not-one-of-ours', young, 'file'].sort(),
+    )
+  })
+
+  test('is nothing that a writer still has, however long it waits', async () => {
+    const local = sweeping()
+    const writer = await local.create('slow')
+    await writer.write(Buffer.from('content'))
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    await local.list('', { sweep: true })
+    await local.close()
+    await writer.close()
+    expect(await read('slow')).toBe('content')
+  })
 })

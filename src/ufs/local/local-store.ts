@@ -5,6 +5,7 @@ import {
   chown,
   type FileHandle,
   lstat,
+  mkdir,
   readdir,
   rename,
   rm,
@@ -27,18 +28,21 @@ import type {
   UfsWriter,
   UnderStore,
 } from '../store.ts'
+import { isTemporary, Leftovers } from '../temporary.ts'
 import { childOf, nameOf, parentOf } from '../uri.ts'
 import { Containment } from './containment.ts'
 import { Listing } from './listing.ts'
 import { Owners } from './owners.ts'
 import { fingerprintOf, LocalRead } from './reader.ts'
-import { isTemporary, LocalWriter } from './writer.ts'
+import { LocalWriter } from './writer.ts'
 
 export interface LocalStoreOptions {
   /** Absolute folder. */
   readonly root: string
   /** Whether a write is on the disk before it is acknowledged. */
   readonly sync: boolean
+  /** Age, ms, at which files of killed writers go; 0: never. */
+  readonly temporaryAgeMs: number
 }
 
 const CAPABILITIES: UfsCapabilities = {
@@ -66,6 +70,7 @@ export class LocalStore implements UnderStore {
   readonly #containment: Containment
   readonly #listing: Listing
   readonly #owners = new Owners()
+  readonly #leftovers: Leftovers
 
   constructor(options: LocalStoreOptions, modules: { readonly runtime: Runtime; readonly log: Log }) {
     this.#options = options
@@ -73,6 +78,8 @@ export class LocalStore implements UnderStore {
     this.#log = modules.log
     this.#containment = new Containment(options.root)
     this.#listing = new Listing(modules.runtime)
+    const places = { touchedMs, nowMs, remove }
+    this.#leftovers = new Leftovers({ maxAgeMs: options.temporaryAgeMs }, { ...modules, places })
   }
 
   open(path: string, options: UfsReadOptions): AsyncIterable<Uint8Array> {
@@ -89,7 +96,14 @@ export class LocalStore implements UnderStore {
     })
     await this.#checkTarget(`${folder}/${nameOf(path)}`, path, options)
     return LocalWriter.start(
-      { ...options, path, folder, name: nameOf(path), sync: this.#options.sync },
+      {
+        ...options,
+        path,
+        folder,
+        name: nameOf(path),
+        sync: this.#options.sync,
+        touchMs: this.#leftovers.touchMs,
+      },
       {
         runtime: this.#runtime,
         dress: (file) => this.#dress(file, options),
@@ -211,7 +225,9 @@ export class LocalStore implements UnderStore {
     }
   }
 
-  async close(): Promise<void> {}
+  close(): Promise<void> {
+    return this.#leftovers.close()
+  }
 
   /** Fills `page`; says whether the listing is complete. Depth first, a directory before what is in it. */
   async #walk(
@@ -231,7 +247,8 @@ export class LocalStore implements UnderStore {
     } else if (options.recursive === true && from !== undefined) {
       if (!(await this.#descend(childOf(path, from), limit, options, page))) return false
     }
-    for await (const names of this.#listing.names(folder, from ?? '')) {
+    const met = options.sweep === true ? (place: string) => this.#leftovers.met(place) : undefined
+    for await (const names of this.#listing.names(folder, from ?? '', met)) {
       for (let at = 0; at < names.length; at += STATUS_BATCH) {
         if (options.signal?.aborted) throw cancelled(options.signal, 'list', path)
         const batch = names.slice(at, at + STATUS_BATCH)
@@ -345,6 +362,26 @@ export class LocalStore implements UnderStore {
       await rmdir(place)
     }
   }
+}
+
+/** Of a file or folder itself: a change of mode or name is none of its content, but a sign of life. */
+async function touchedMs(place: string): Promise<number> {
+  const { mtimeMs, ctimeMs } = await lstat(place)
+  return Math.max(mtimeMs, ctimeMs)
+}
+
+async function nowMs(place: string): Promise<number> {
+  await mkdir(place)
+  try {
+    return (await lstat(place)).ctimeMs
+  } finally {
+    await rmdir(place)
+  }
+}
+
+async function remove(place: string): Promise<void> {
+  if ((await lstat(place)).isDirectory()) await rmdir(place)
+  else await unlink(place)
 }
 
 async function exists(place: string): Promise<boolean> {

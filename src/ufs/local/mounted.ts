@@ -27,6 +27,8 @@ export interface MountedStoreOptions {
   /** The option that names it, for messages. */
   readonly option: string
   readonly sync: boolean
+  /** Age, ms, at which files of killed writers go; 0: never. */
+  readonly temporaryAgeMs: number
   /** What should be mounted there, for messages. */
   readonly expected: string
   /**
@@ -45,8 +47,8 @@ export interface MountedStoreModules {
 
 export function mountedStore(options: MountedStoreOptions, modules: MountedStoreModules): UnderStore {
   const guard = new MountGuard(options, modules)
-  const { scheme } = options
-  const local = (root: string) => new LocalStore({ root, sync: options.sync }, modules)
+  const { scheme, sync, temporaryAgeMs } = options
+  const local = (root: string) => new LocalStore({ root, sync, temporaryAgeMs }, modules)
   let store: LocalStore | undefined
   const checked = async (): Promise<LocalStore> => {
     const { root, changed } = await guard.check()
@@ -66,7 +68,7 @@ export function mountedStore(options: MountedStoreOptions, modules: MountedStore
     space: async (signal) => (await checked()).space(signal),
     setAttributes: async (path, attributes, signal) =>
       (await checked()).setAttributes(path, attributes, signal),
-    close: async () => {},
+    close: async () => store?.close(),
   }
 }
 

@@ -3,9 +3,10 @@
  * Chunks go to the system as they are, without a copy, gathered into large writes, while the caller makes the next ones.
  */
 import { type FileHandle, link, open, rename, unlink } from 'node:fs/promises'
-import { AlluxioError, fromErrno, type Runtime } from '../../core/index.ts'
+import { AlluxioError, type Cancel, fromErrno, type Runtime } from '../../core/index.ts'
 import { cancelled } from '../layers/retry-policy.ts'
 import type { UfsCreateOptions, UfsStatus, UfsWriter } from '../store.ts'
+import { temporaryName, touching } from '../temporary.ts'
 
 const GATHER_BYTES = 2 ** 20
 /** Most chunks of one gathered write: what every system takes (IOV_MAX). */
@@ -15,17 +16,6 @@ const SYNC_BYTES = 32 * 2 ** 20
 /** Bytes taken from the caller and not yet written. */
 const IN_FLIGHT_BYTES = 8 * 2 ** 20
 
-const TEMPORARY = /^\.alluxio-[0-9a-f]{16}\.tmp$/
-
-/** Whether a name is that of a file being written. */
-export function isTemporary(name: string): boolean {
-  return name.charCodeAt(0) === 46 && TEMPORARY.test(name)
-}
-
-export function temporaryName(runtime: Runtime): string {
-  return `.alluxio-${Buffer.from(runtime.randomBytes(new Uint8Array(8))).toString('hex')}.tmp`
-}
-
 export interface LocalWriterOptions extends UfsCreateOptions {
   /** Path below the root, for messages. */
   readonly path: string
@@ -33,6 +23,8 @@ export interface LocalWriterOptions extends UfsCreateOptions {
   readonly folder: string
   readonly name: string
   readonly sync: boolean
+  /** Milliseconds after which the file is to be touched again and again, so that nobody takes it for a leftover. */
+  readonly touchMs: number | undefined
 }
 
 export interface LocalWriterModules {
@@ -48,6 +40,7 @@ export class LocalWriter implements UfsWriter {
   readonly #modules: LocalWriterModules
   readonly #file: FileHandle
   readonly #temporary: string
+  readonly #stopTouching: Cancel
   #gathered: Uint8Array[] = []
   #gatheredBytes = 0
   #position = 0
@@ -69,6 +62,9 @@ export class LocalWriter implements UfsWriter {
     this.#modules = modules
     this.#file = file
     this.#temporary = temporary
+    // A change of mode is dated by the file system's own clock.
+    const touch = async () => file.chmod((await file.stat()).mode & 0o7777)
+    this.#stopTouching = touching(modules.runtime, options.touchMs, touch)
   }
 
   static async start(options: LocalWriterOptions, modules: LocalWriterModules): Promise<LocalWriter> {
@@ -106,6 +102,7 @@ export class LocalWriter implements UfsWriter {
       await this.#modules.dress(this.#file)
       if (this.#options.sync) await this.#file.datasync()
       const status = await this.#modules.describe(this.#file)
+      this.#stopTouching()
       await this.#file.close()
       await this.#publish()
       return status
@@ -192,6 +189,7 @@ export class LocalWriter implements UfsWriter {
     this.#gathered = []
     await this.#tail
     await this.#syncing
+    this.#stopTouching()
     await this.#file.close().catch(() => {})
     await unlink(this.#temporary).catch(() => {})
   }

@@ -31,7 +31,8 @@ export const webHdfsFactory: UfsFactory = {
     const user = setting(options, OPTIONS.UFS_HDFS_USER) || userInfo().username
     const nodes = new NameNodes({ addresses, user }, { transport, onApiCall: modules.onApiCall })
     authenticate(nodes, options, modules)
-    return new WebHdfsStore(uri.path, { nodes, retry: modules.retry, runtime: modules.runtime })
+    const temporaryAgeMs = setting(options, OPTIONS.UFS_TEMPORARY_AGE)!
+    return new WebHdfsStore({ root: uri.path, temporaryAgeMs }, { ...modules, nodes })
   },
 }
 

@@ -3,8 +3,8 @@
  * path that was listed, with a slash behind a directory whose content comes next; it holds whatever is added or deleted meanwhile.
  */
 import { AlluxioError, isAlluxioError } from '../../core/index.ts'
-import { isTemporary } from '../local/writer.ts'
 import type { UfsListOptions, UfsPage, UfsStatus } from '../store.ts'
+import { isTemporary } from '../temporary.ts'
 import { childOf } from '../uri.ts'
 import { malformed } from './errors.ts'
 import { type FileStatus, statusOf } from './file-status.ts'
@@ -25,8 +25,13 @@ export class Listing {
   }
 
   /** @throws NOT_FOUND, NOT_A_DIRECTORY */
-  async page(path: string, options: UfsListOptions): Promise<UfsPage> {
-    const walk = new Walk(options.limit ?? 1000, (at, after) => this.batch(at, after, options.signal))
+  async page(
+    path: string,
+    options: UfsListOptions,
+    onTemporary: ((path: string) => void) | undefined,
+  ): Promise<UfsPage> {
+    const batch = (at: string, after: string) => this.batch(at, after, options.signal)
+    const walk = new Walk(options.limit ?? 1000, batch, onTemporary)
     const complete =
       options.recursive === true
         ? await walk.tree(path, options.cursor)
@@ -78,10 +83,16 @@ class Walk {
   readonly entries: UfsStatus[] = []
   readonly #limit: number
   readonly #batch: (path: string, after: string) => Promise<Batch>
+  readonly #onTemporary: ((path: string) => void) | undefined
 
-  constructor(limit: number, batch: (path: string, after: string) => Promise<Batch>) {
+  constructor(
+    limit: number,
+    batch: (path: string, after: string) => Promise<Batch>,
+    onTemporary: ((path: string) => void) | undefined,
+  ) {
     this.#limit = limit
     this.#batch = batch
+    this.#onTemporary = onTemporary
   }
 
   /** Adds what follows `after`; whether that was all. */
@@ -120,7 +131,11 @@ class Walk {
     for (let from = after; ; ) {
       const { files, more } = await this.#batch(path, from)
       for (const file of files) {
-        if (file.type === 'SYMLINK' || isTemporary(file.pathSuffix)) continue
+        if (file.type === 'SYMLINK') continue
+        if (isTemporary(file.pathSuffix)) {
+          this.#onTemporary?.(childOf(path, file.pathSuffix))
+          continue
+        }
         if (this.entries.length === this.#limit) return false
         const entry = statusOf(childOf(path, file.pathSuffix), file)
         this.entries.push(entry)

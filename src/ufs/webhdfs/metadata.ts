@@ -39,6 +39,13 @@ export async function blockLocations(
   }
 }
 
+/** Whether nobody is writing the file, as far as the NameNode tells: if it does not, somebody may. */
+export async function isClosed(nodes: NameNodes, place: string): Promise<boolean> {
+  const answer = await nodes.call({ method: 'GET', op: 'GET_BLOCK_LOCATIONS', path: place })
+  const blocks = answer?.LocatedBlocks as { readonly isUnderConstruction?: boolean } | undefined
+  return blocks?.isUnderConstruction === false
+}
+
 /** The places in an answer to GET_BLOCK_LOCATIONS. */
 export function located(
   answer: Readonly<Record<string, unknown>> | undefined,

@@ -2,7 +2,6 @@
 import { AlluxioError, isAlluxioError } from '../../core/index.ts'
 import { iterable } from '../layers/around.ts'
 import { cancelled, NOT_DONE } from '../layers/retry-policy.ts'
-import { isTemporary, temporaryName } from '../local/writer.ts'
 import type { StoreModules } from '../registry.ts'
 import type {
   UfsBlockLocation,
@@ -17,12 +16,13 @@ import type {
   UfsWriter,
   UnderStore,
 } from '../store.ts'
+import { isTemporary, Leftovers, type TemporaryPlaces, temporaryName } from '../temporary.ts'
 import { checkStorePath, childOf, nameOf, parentOf } from '../uri.ts'
 import { AttributeCalls } from './attribute-calls.ts'
 import { malformed } from './errors.ts'
 import { type FileStatus, statusOf } from './file-status.ts'
 import { Listing } from './listing.ts'
-import { blockLocations, fileChecksum, space } from './metadata.ts'
+import { blockLocations, fileChecksum, isClosed, space } from './metadata.ts'
 import type { NameNodes } from './name-nodes.ts'
 import { HdfsRead } from './reader.ts'
 import { rename } from './rename.ts'
@@ -46,6 +46,13 @@ const CAPABILITIES: UfsCapabilities = {
 /** Deleting a large tree keeps the NameNode busy before it answers. */
 const DELETE_SILENCE_MS = 300_000
 
+export interface WebHdfsStoreOptions {
+  /** The folder of the store without leading and trailing slash. */
+  readonly root: string
+  /** Age, ms, at which files of killed writers go; 0: never. */
+  readonly temporaryAgeMs: number
+}
+
 export class WebHdfsStore implements UnderStore {
   readonly scheme = 'hdfs'
   readonly capabilities = CAPABILITIES
@@ -54,17 +61,19 @@ export class WebHdfsStore implements UnderStore {
   readonly #modules: Pick<StoreModules, 'retry' | 'runtime'>
   readonly #attributes: AttributeCalls
   readonly #listing: Listing
+  readonly #leftovers: Leftovers
 
-  /** `root` is the folder of the store without leading and trailing slash. */
   constructor(
-    root: string,
-    modules: Pick<StoreModules, 'retry' | 'runtime'> & { readonly nodes: NameNodes },
+    options: WebHdfsStoreOptions,
+    modules: Pick<StoreModules, 'retry' | 'runtime' | 'log'> & { readonly nodes: NameNodes },
   ) {
-    this.#root = root
+    this.#root = options.root
     this.#nodes = modules.nodes
     this.#modules = modules
     this.#attributes = new AttributeCalls(modules.nodes)
     this.#listing = new Listing(modules.nodes, (path) => this.#place(path))
+    const places = this.#temporaryPlaces()
+    this.#leftovers = new Leftovers({ maxAgeMs: options.temporaryAgeMs }, { ...modules, places })
   }
 
   open(path: string, options: UfsReadOptions): AsyncIterable<Uint8Array> {
@@ -101,7 +110,8 @@ export class WebHdfsStore implements UnderStore {
   }
 
   async list(path: string, options: UfsListOptions = {}): Promise<UfsPage> {
-    return this.#listing.page(path, options)
+    const met = (at: string) => this.#leftovers.met(at)
+    return this.#listing.page(path, options, options.sweep === true ? met : undefined)
   }
 
   async mkdir(
@@ -180,7 +190,28 @@ export class WebHdfsStore implements UnderStore {
   }
 
   async close(): Promise<void> {
+    await this.#leftovers.close()
     this.#nodes.close()
+  }
+
+  #temporaryPlaces(): TemporaryPlaces {
+    return {
+      // Writing leaves the time as it is until the file is closed, at the latest when the NameNode takes the lease away.
+      touchedMs: async (path) => {
+        const { directory, modifiedMs } = await this.status(path)
+        if (!directory && !(await isClosed(this.#nodes, this.#place(path)))) return undefined
+        return modifiedMs
+      },
+      nowMs: async (path) => {
+        await this.mkdir(path)
+        try {
+          return (await this.status(path)).modifiedMs
+        } finally {
+          await this.#delete(path, false, undefined)
+        }
+      },
+      remove: (path) => this.#delete(path, false, undefined),
+    }
   }
 
   /** From the root of HDFS. @throws INVALID_ARGUMENT */

@@ -154,6 +154,27 @@ suite('GlusterFS', () => {
     await store.close()
   })
 
+  test('what a killed writer left goes with a listing that sweeps; what is being written stays', async () => {
+    const store = await made(open('/swept', { 'alluxio.underfs.temporary.max.age': '400' }))
+    const left = '.alluxio-0123456789abcdef.tmp'
+    const folder = await server.mount()
+    writeFileSync(join(folder, 'swept', left), 'half')
+    const writer = await store.create('file')
+    await writer.write(Buffer.from('content'))
+    const brick = () => readdirSync(join(server.brick, 'swept'))
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    expect((await store.list('')).entries).toEqual([])
+    expect(brick()).toHaveLength(2)
+    expect((await store.list('', { sweep: true })).entries).toEqual([])
+    for (let i = 0; i < 100 && brick().includes(left); i++)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(brick()).toEqual([expect.not.stringContaining(left)])
+    await writer.close()
+    await store.close()
+    expect(brick()).toEqual(['file'])
+    expect(readFileSync(join(server.brick, 'swept/file'), 'utf8')).toBe('content')
+  })
+
   test('what another client writes is seen at once', async () => {
     const folder = await server.mount()
     const store = await open('')

@@ -185,6 +185,29 @@ suite(`HDFS${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
     await expect(store.status('crashed')).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
+  test('what a killed writer left goes with a listing that sweeps; what is being written stays', async () => {
+    const sweeping = await open('tests', { 'alluxio.underfs.temporary.max.age': '1s' })
+    const left = '.alluxio-0123456789abcdef.tmp'
+    await writeBlocks(store, 'swept/half', 1)
+    const place = `${server.addresses[0]}/webhdfs/v1/tests/swept`
+    const query = `op=RENAME&user.name=root&destination=/tests/swept/${left}`
+    expect((await fetch(`${place}/half?${query}`, { method: 'PUT' })).status).toBe(200)
+    const writer = await sweeping.create('swept/file')
+    for (let i = 0; i < 6; i++) await writer.write(numberedBlock(i))
+    await pause(1500)
+    expect((await sweeping.list('swept')).entries).toEqual([])
+    expect(await namesIn('tests/swept')).toHaveLength(2)
+    expect((await sweeping.list('', { recursive: true, sweep: true })).entries).toContainEqual(
+      expect.objectContaining({ path: 'swept' }),
+    )
+    for (let i = 0; i < 100 && (await namesIn('tests/swept')).includes(left); i++) await pause(50)
+    expect(await namesIn('tests/swept')).toEqual([expect.not.stringContaining(left)])
+    await writer.close()
+    await sweeping.close()
+    expect(await namesIn('tests/swept')).toEqual(['file'])
+    expect(await md5Of(store, 'swept/file')).toBe(md5OfBlocks(6))
+  }, 60_000)
+
   test('a wrong port and an RPC port are told as such', async () => {
     const at = (port: number) =>
       open('', { ...ONCE, 'alluxio.underfs.hdfs.namenodes': `http://127.0.0.1:${port}` })
