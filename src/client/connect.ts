@@ -65,7 +65,7 @@ export interface FileSystems {
 
 /** @throws INVALID_ARGUMENT when the configuration or the master's address is bad */
 export function connectFileSystems(options: ConnectOptions = {}, modules: ConnectModules = {}): FileSystems {
-  const clients = new Clients(options, modules)
+  const clients = new Clients(options, modules, true)
   return {
     as: (user) => {
       const connection = clients.connectMaster(user)
@@ -84,13 +84,15 @@ class Clients {
   readonly #links: Links
   readonly #shared: Omit<ClientModules, 'fs' | 'admin' | 'syncs' | 'disconnect'>
 
-  constructor(options: ConnectOptions, modules: ConnectModules) {
+  /** @param gathers for who serves many connections, whose calls go to the master together */
+  constructor(options: ConnectOptions, modules: ConnectModules, gathers = false) {
     const { config = Config.load(), runtime = systemRuntime, log = silentLog } = modules
     const transport = modules.transport ?? new ZeroMqTransport({}, { runtime })
     const user = options.user ?? config.get(o.LOGIN_USERNAME)
     this.#config = config
     this.#address = options.master ?? `${config.get(o.MASTER_HOSTNAME)}:${config.get(o.MASTER_RPC_PORT)}`
-    this.#links = new Links(config.get(o.USER_HOSTNAME) || hostname(), { runtime, transport, log })
+    const host = config.get(o.USER_HOSTNAME) || hostname()
+    this.#links = new Links({ host, gathers }, { runtime, transport, log })
     this.master = this.connectMaster(user)
     const fs = this.master.client(MasterFs)
     const workers = new Workers(
@@ -155,14 +157,16 @@ class Clients {
 class Links {
   readonly #host: string
   readonly #clientId: string
+  readonly #gathers: boolean
   readonly #modules: { readonly runtime: Runtime; readonly transport: Transport; readonly log: Log }
   readonly #connections = new Set<RpcConnection>()
 
   constructor(
-    host: string,
+    { host, gathers }: { readonly host: string; readonly gathers: boolean },
     modules: { readonly runtime: Runtime; readonly transport: Transport; readonly log: Log },
   ) {
     this.#host = host
+    this.#gathers = gathers
     this.#clientId = Buffer.from(modules.runtime.randomBytes(new Uint8Array(8))).toString('hex')
     this.#modules = modules
   }
@@ -176,6 +180,7 @@ class Links {
         clientId: this.#clientId,
         peer,
         connectTimeoutMs,
+        gathers: this.#gathers,
       },
       this.#modules,
     )

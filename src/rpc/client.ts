@@ -42,6 +42,8 @@ export interface RpcConnectionOptions {
   readonly heartbeatMisses?: number
   /** Bytes that one download may receive ahead of its consumer: what hides the latency of granting more. @default 16 MiB */
   readonly windowBytes?: number
+  /** Calls that are alone wait for the end of the turn as well: others may come from other sockets. @default false */
+  readonly gathers?: boolean
 }
 
 export interface RpcConnectionModules {
@@ -98,6 +100,7 @@ export class RpcConnection implements CallStarter {
       heartbeatMs: 2000,
       heartbeatMisses: 4,
       windowBytes: 16 * 2 ** 20,
+      gathers: false,
       ...options,
     }
     this.windowBytes = this.#options.windowBytes
@@ -492,7 +495,7 @@ export class RpcConnection implements CallStarter {
   }
 
   /** A call that is alone is sent when the present code has run; several, and small items, wait for the end of the turn. */
-  #soon(alone = this.#calls.size <= 1): void {
+  #soon(alone = this.#calls.size <= 1 && !this.#options.gathers): void {
     if (this.#outbox.full) {
       this.#flush()
       return
