@@ -15,7 +15,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   'dataset-webhdfs': '500 True',
   'pandas-s3': '3000 1000',
   'dataset-s3': '1500 3',
-  'duckdb-fsspec': "[('Brno', 1000), ('Praha', 1000), ('Żilina', 1000)]",
+  'duckdb-s3': "[('Brno', 1000), ('Praha', 1000), ('Żilina', 1000)]",
 }
 
 const { server, reason } = await ifAvailable(() => pythonWith('tools', PACKAGES))
