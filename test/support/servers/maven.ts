@@ -16,9 +16,9 @@ export interface MavenJars {
   readonly pinned?: readonly string[]
 }
 
-/** Makes sure of a Java runtime and Maven. @throws ServerMissing with the reason */
+/** Makes sure of a JDK and Maven. @throws ServerMissing with the reason */
 export function javaAndMaven(): Promise<void> {
-  return debianPrograms(['java', 'mvn'], ['openjdk-17-jre-headless', 'maven'])
+  return debianPrograms(['javac', 'mvn'], ['openjdk-17-jdk-headless', 'maven'])
 }
 
 /** Folder of the jars. @throws ServerMissing with the reason */

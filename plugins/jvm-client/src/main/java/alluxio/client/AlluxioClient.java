@@ -23,6 +23,8 @@ import java.util.Set;
 public final class AlluxioClient implements Closeable {
   /** Names of this host that are told to the gateway. */
   private static final int MAX_HOST_NAMES = 16;
+  /** Longest range that the gateway can tell from another. */
+  private static final long MAX_LENGTH = (1L << 53) - 1;
   /** Workers that are asked to take a new file. */
   private static final int WRITE_ATTEMPTS = 4;
 
@@ -73,7 +75,8 @@ public final class AlluxioClient implements Closeable {
 
   /** Where the blocks of a range are; at most 3 hosts a block, best first, none where nobody caches it. */
   public List<BlockPlace> blockPlaces(String path, long offset, long length) throws IOException {
-    Query query = Query.op("GETFILEBLOCKLOCATIONS").with("offset", offset).with("length", length);
+    long told = Math.min(length, MAX_LENGTH);
+    Query query = Query.op("GETFILEBLOCKLOCATIONS").with("offset", offset).with("length", told);
     Map<String, Object> locations = Json.object(get(path, query).get("BlockLocations"));
     return BlockPlace.listOf(locations.get("BlockLocation"));
   }
