@@ -103,6 +103,7 @@ async function serve(
     },
   )
   const times = new SyncTimes({ runtime })
+  const looks = new Looks()
   const busy = (path: string, directory: boolean) =>
     directory
       ? persistence.isUnderWayBelow(path) || uploads.isExpectedBelow(path)
@@ -117,6 +118,7 @@ async function serve(
       log,
       metrics,
       busy,
+      looks,
       times,
     },
   )
@@ -157,16 +159,28 @@ async function serve(
     changes,
     freer,
     reads,
+    superuser,
     log,
   })
-    superuser,
   const mounts = new MountService(
     { answerMs },
     { namespace, stores, loader, locks, persistence, freer, callers, runtime, log },
   )
   const syncs = new SyncJobs(
     { blockSizeBytes: config.get(o.BLOCK_SIZE_DEFAULT) },
-    { namespace, stores, loader, locks, busy, times, onFreed: () => freer.kick(), runtime, log, metrics },
+    {
+      namespace,
+      stores,
+      loader,
+      locks,
+      looks,
+      busy,
+      times,
+      onFreed: () => freer.kick(),
+      runtime,
+      log,
+      metrics,
+    },
   )
   const active = new ActiveSync(
     {

@@ -5,6 +5,7 @@ import { Config } from '../../../core/config/index.ts'
 import { AlluxioError, Metrics, type Runtime, silentLog, systemRuntime } from '../../../core/index.ts'
 import { MemoryStore, MemoryTree, type UnderStore } from '../../../ufs/index.ts'
 import { UnderStores } from '../../under-stores.ts'
+import { Looks } from './looks.ts'
 import { MetadataLoader } from './metadata-loader.ts'
 import { PathLocks } from './path-locks.ts'
 
@@ -44,7 +45,16 @@ async function folderOf(files: number) {
   const stores = new UnderStores({ runtime, log, metrics, config, openStore: async () => store })
   const loader = new MetadataLoader(
     { blockSizeBytes: 1024, absentMs: 1000 },
-    { namespace, stores, runtime, log, metrics, busy: () => false, locks: new PathLocks() },
+    {
+      namespace,
+      stores,
+      runtime,
+      log,
+      metrics,
+      busy: () => false,
+      locks: new PathLocks(),
+      looks: new Looks(),
+    },
   )
   await loader.find(name(0))
   await loader.children('/d', true)

@@ -25,7 +25,7 @@ import type { Inode, LoadedEntry, Namespace } from '../../../namespace/index.ts'
 import type { UfsPage, UfsStatus, UnderStore } from '../../../ufs/index.ts'
 import { ifPresent, type UnderStores } from '../../under-stores.ts'
 import { loadedEntry } from './loaded-entry.ts'
-import { type LookNumber, Looks } from './looks.ts'
+import type { LookNumber, Looks } from './looks.ts'
 import type { PathLocks } from './path-locks.ts'
 import type { SyncTimes } from './sync/sync-times.ts'
 
@@ -45,6 +45,8 @@ export interface MetadataLoaderModules {
   /** Whether bytes of this cluster are on their way to a path: what the store has there is no file of others. */
   readonly busy: (path: string, directory: boolean) => boolean
   readonly locks: PathLocks
+  /** Those of syncs, too. */
+  readonly looks: Looks
   /** When whole subtrees were compared. */
   readonly times?: SyncTimes
 }
@@ -60,6 +62,14 @@ const LEAST_SHARED_MS = 2000
 const MOST_LOOKS = 8
 /** Thrown within this file only. */
 const DISTURBED = Symbol('disturbed')
+
+/** Where a path of the namespace is in its under-store. */
+interface Place {
+  readonly store: UnderStore
+  readonly path: string
+  /** Whether what killed writers left there may go. */
+  readonly sweep: boolean
+}
 
 /** One look at a store. */
 interface Look {
@@ -79,7 +89,7 @@ interface Run {
 export class MetadataLoader {
   readonly #options: MetadataLoaderOptions
   readonly #modules: MetadataLoaderModules
-  readonly #looks = new Looks()
+  readonly #looks: Looks
   readonly #running = new Map<string, Run>()
   /** Paths that a store did not have, with the monotonic time when it was asked; oldest first. */
   readonly #absent = new Map<string, number>()
@@ -95,6 +105,7 @@ export class MetadataLoader {
   constructor(options: MetadataLoaderOptions, modules: MetadataLoaderModules) {
     this.#options = options
     this.#modules = modules
+    this.#looks = modules.looks
     this.#loads = modules.metrics.counter(
       'alluxio_master_metadata_loads_total',
       'Under-store lookups for metadata',
@@ -190,8 +201,7 @@ export class MetadataLoader {
   async #loadPage(directory: Inode, look: Look): Promise<boolean> {
     const listedMs = this.#modules.runtime.now()
     try {
-      const { store, path } = await this.#storeOf(directory.path)
-      const page = await this.#list(store, path)
+      const page = await this.#list(await this.#storeOf(directory.path))
       if (page === undefined || page.cursor !== undefined) return false
       await this.#load(directory.path, entriesOf(page), look, 'all', listedMs)
       return true
@@ -335,8 +345,7 @@ export class MetadataLoader {
   /** One child of a known directory: by loading the whole directory when it is short, else by asking for the child. */
   async #loadChild(directory: Inode, name: string, look: Look): Promise<boolean> {
     const listedMs = this.#modules.runtime.now()
-    const { store, path } = await this.#storeOf(directory.path)
-    const page = await this.#list(store, path)
+    const page = await this.#list(await this.#storeOf(directory.path))
     if (page === undefined) return false
     if (page.cursor === undefined) {
       await this.#load(directory.path, entriesOf(page), look, 'all', listedMs)
@@ -352,9 +361,9 @@ export class MetadataLoader {
   async #loadChildren(directory: Inode, look: Look): Promise<boolean> {
     const { namespace, runtime } = this.#modules
     const listedMs = runtime.now()
-    const { store, path } = await this.#storeOf(directory.path)
+    const place = await this.#storeOf(directory.path)
     return this.#syncing(directory.path, async () => {
-      let page = await this.#list(store, path)
+      let page = await this.#list(place)
       if (page === undefined) return false
       if (page.cursor === undefined) {
         await this.#load(directory.path, entriesOf(page), look, 'all', listedMs)
@@ -366,7 +375,8 @@ export class MetadataLoader {
         for (const entry of entries) names.add(entry.name)
         await this.#load(directory.path, entries, look, 'some', listedMs)
         if (page.cursor === undefined) break
-        page = await store.list(path, { limit: PAGE, cursor: page.cursor })
+        const { store, path, sweep } = place
+        page = await store.list(path, { limit: PAGE, cursor: page.cursor, sweep })
       }
       this.#checkUndisturbed(directory.path, look)
       if (!this.#looks.maySpeakOfChildren(look.number, directory.path)) return true
@@ -442,9 +452,10 @@ export class MetadataLoader {
     await loading
   }
 
-  async #storeOf(path: string): Promise<{ store: UnderStore; path: string }> {
+  async #storeOf(path: string): Promise<Place> {
     const { mount, path: below } = this.#modules.namespace.resolve(path)
-    return { store: await this.#modules.stores.get(mount), path: below }
+    const sweep = !mount.readOnly && mount.mode === undefined
+    return { store: await this.#modules.stores.get(mount), path: below, sweep }
   }
 
   async #status(path: string): Promise<UfsStatus | undefined> {
@@ -453,8 +464,8 @@ export class MetadataLoader {
   }
 
   /** The first page; undefined when the directory does not exist in the store. */
-  async #list(store: UnderStore, path: string): Promise<UfsPage | undefined> {
-    return ifPresent(store.list(path, { limit: PAGE }))
+  async #list({ store, path, sweep }: Place): Promise<UfsPage | undefined> {
+    return ifPresent(store.list(path, { limit: PAGE, sweep }))
   }
 }
 

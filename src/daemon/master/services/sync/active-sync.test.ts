@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals'
 import { makeWorld } from '../../../../../test/support/namespace.ts'
 import { AlluxioError, Metrics, type Runtime, silentLog, systemRuntime } from '../../../../core/index.ts'
 import { MemoryStore, MemoryTree, type UnderStore } from '../../../../ufs/index.ts'
+import { Looks } from '../looks.ts'
 import { PathLocks } from '../path-locks.ts'
 import { ActiveSync, SyncJobs, SyncTimes } from './index.ts'
 
@@ -52,6 +53,7 @@ async function begin(feed: boolean) {
       ...modules,
       loader,
       locks: new PathLocks(),
+      looks: new Looks(),
       times: new SyncTimes({ runtime }),
       busy: () => false,
       onFreed: () => {},

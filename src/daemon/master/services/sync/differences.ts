@@ -3,8 +3,9 @@ import { type FileId, joinPath } from '../../../../core/index.ts'
 import type { LoadedEntry, LoadOutcome, Namespace } from '../../../../namespace/index.ts'
 import type { UfsStatus } from '../../../../ufs/index.ts'
 import { loadedEntry } from '../loaded-entry.ts'
+import type { Looks } from '../looks.ts'
 import type { PathLocks } from '../path-locks.ts'
-import type { SyncPage } from './pages.ts'
+import type { Asked } from './pages.ts'
 
 /** What a sync has done so far; it grows while the sync runs. */
 export interface SyncTally {
@@ -28,6 +29,7 @@ export interface DifferencesOptions {
 export interface DifferencesModules {
   readonly namespace: Namespace
   readonly locks: PathLocks
+  readonly looks: Looks
   /** Whether bytes of this cluster are on their way to a path: what the store has there is no file of others. */
   readonly busy: (path: string, directory: boolean) => boolean
   /** Told after files have changed or gone: their blocks are to be freed. */
@@ -41,7 +43,7 @@ type Step =
       readonly path: string
       readonly children: { readonly name: string; readonly id: FileId }[]
     }
-  | { readonly op: 'loaded'; readonly path: string; readonly listedMs: number }
+  | { readonly op: 'loaded'; readonly path: string; readonly asked: Asked }
 
 const FULL = 1000
 
@@ -79,14 +81,18 @@ export class Differences {
   }
 
   /** All children of the directory have been seen. */
-  loaded(directory: string, listedMs: number): void {
-    this.#steps.push({ op: 'loaded', path: directory, listedMs })
+  loaded(directory: string, { listedMs, mark, look }: Asked): void {
+    // Without the page's entries.
+    this.#steps.push({ op: 'loaded', path: directory, asked: { listedMs, mark, look } })
     this.#size++
   }
 
-  /** Applies what was gathered; resolves when it is durable. What this cluster has changed since the page was asked for is left alone. */
-  async apply({ listedMs, mark }: Pick<SyncPage, 'listedMs' | 'mark'>): Promise<void> {
-    const { namespace, onFreed } = this.#modules
+  /**
+   * Applies what was gathered; resolves when it is durable. What this cluster has changed since the page was asked for, and what
+   * a later look has told, is left alone.
+   */
+  async apply({ listedMs, mark, look }: Asked): Promise<void> {
+    const { namespace, looks, onFreed } = this.#modules
     const steps = this.#steps
     this.#steps = []
     this.#size = 0
@@ -96,14 +102,23 @@ export class Differences {
     for (const step of steps) {
       const { path } = step
       if (step.op === 'loaded') {
-        outcomes.push(namespace.sync.loaded(path, step.listedMs).then(() => undefined))
+        looks.listed(step.asked.look, path)
+        outcomes.push(namespace.sync.loaded(path, step.asked.listedMs).then(() => undefined))
       } else if (step.op === 'gone') {
-        const children = step.children.filter(({ name }) => this.#isUntouched(joinPath(path, name), mark))
+        const children = step.children.filter(({ name }) => {
+          const child = joinPath(path, name)
+          if (!looks.maySpeak(look, child) || !this.#isUntouched(child, mark)) return false
+          looks.gone(look, child)
+          return true
+        })
         if (children.length > 0) outcomes.push(namespace.sync.gone({ path, children, listedMs }))
       } else {
-        const entries = step.entries.filter((entry) =>
-          this.#isForeign(joinPath(path, entry.name), entry, mark),
-        )
+        const entries = step.entries.filter((entry) => {
+          const child = joinPath(path, entry.name)
+          if (!looks.maySpeak(look, child) || !this.#isForeign(child, entry, mark)) return false
+          looks.seen(look, child)
+          return true
+        })
         if (entries.length > 0)
           outcomes.push(namespace.sync.found({ path, entries, blockSizeBytes, listedMs }))
       }

@@ -17,9 +17,10 @@ import {
 import type { Inode, Namespace, OrderedWalk } from '../../../../namespace/index.ts'
 import type { UnderStore } from '../../../../ufs/index.ts'
 import { ifPresent, type UnderStores } from '../../../under-stores.ts'
+import type { Looks } from '../looks.ts'
 import type { PathLocks } from '../path-locks.ts'
 import { Differences, type DifferencesModules, type SyncTally } from './differences.ts'
-import { nothing, pagesOf, type SyncPage, sortedPage } from './pages.ts'
+import { type Asked, look, nothing, pagesOf, type SyncPage, sortedPage } from './pages.ts'
 import { TreeMerge, UNORDERED } from './tree-merge.ts'
 
 export interface SyncRequest {
@@ -46,6 +47,7 @@ export interface SyncRunModules extends DifferencesModules {
     refresh(path: string, intervalMs: number): false | Promise<boolean>
   }
   readonly locks: PathLocks
+  readonly looks: Looks
   readonly runtime: Runtime
   readonly log: Log
 }
@@ -100,7 +102,7 @@ export class SyncRun {
     const { store } = await this.#storeOf(path)
     if (!this.#options.recursive) return this.#directory(path)
     if (store.capabilities.directories) return this.#byDirectory(path)
-    for (const root of this.#roots(path)) await this.#flat(store, root)
+    for (const root of this.#roots(path)) await this.#flat(root)
   }
 
   async #file({ path, record }: Inode): Promise<void> {
@@ -131,17 +133,14 @@ export class SyncRun {
   }
 
   /** A subtree of an object store as one listing. */
-  async #flat(store: UnderStore, path: string): Promise<void> {
+  async #flat(path: string): Promise<void> {
     const { below } = await this.#storeOf(path)
     const merge = this.#merge(path, below, true)
-    const asked = this.#moment()
     try {
-      const entries = await merge.run(pagesOf(store, below, true, this.#signal, this.#modules))
-      if (entries === 0 && below !== '' && (await ifPresent(store.status(below, this.#signal))) === undefined)
-        await this.#vanished(path, asked)
+      const entries = await merge.run(await this.#pages(path, true))
+      if (entries === 0 && below !== '') await this.#vanishIfAbsent(path)
     } catch (error) {
-      if (isAlluxioError(error, 'NOT_FOUND') && below !== '' && (await this.#isAbsent(path)))
-        return this.#vanished(path, asked)
+      if (isAlluxioError(error, 'NOT_FOUND') && below !== '' && (await this.#vanishIfAbsent(path))) return
       if (!isAlluxioError(error, 'UNSUPPORTED') || error.reason !== UNORDERED) throw error
       this.#modules.log.warn('the under-store lists in no order, its directories are listed one by one', {
         path,
@@ -190,21 +189,38 @@ export class SyncRun {
   /** The children of one directory. */
   async #directory(path: string): Promise<void> {
     const { store, below } = await this.#storeOf(path)
-    const asked = this.#moment()
-    const pages = pagesOf(store, below, false, this.#signal, this.#modules)
+    const pages = await this.#pages(path, false)
     const { orderedList } = store.capabilities
     try {
       if (orderedList) await this.#merge(path, below, false).run(pages)
-      else await this.#merge(path, below, false).run(only(await sortedPage(pages)))
+      else {
+        await this.#looking(async (asked) =>
+          this.#merge(path, below, false).run(only(await sortedPage(pages, asked))),
+        )
+      }
     } catch (error) {
       const missing = isAlluxioError(error, 'NOT_FOUND') || isAlluxioError(error, 'NOT_A_DIRECTORY')
-      if (!missing || below === '' || !(await this.#isAbsent(path))) throw error
-      await this.#vanished(path, asked)
+      if (!missing || below === '' || !(await this.#vanishIfAbsent(path))) throw error
     }
   }
 
+  async #pages(path: string, recursive: boolean): Promise<AsyncGenerator<SyncPage>> {
+    const { store, below, sweep } = await this.#storeOf(path)
+    const listing = { store, path: below, recursive, sweep, signal: this.#signal }
+    return pagesOf(listing, this.#modules)
+  }
+
+  /** A directory that its store does not have goes. False: it is there. */
+  #vanishIfAbsent(path: string): Promise<boolean> {
+    return this.#looking(async (asked) => {
+      if (!(await this.#isAbsent(path))) return false
+      await this.#vanished(path, asked)
+      return true
+    })
+  }
+
   /** What is below a directory that its store does not have goes bit by bit, then the directory. */
-  async #vanished(path: string, asked: Pick<SyncPage, 'listedMs' | 'mark'>): Promise<void> {
+  async #vanished(path: string, asked: Asked): Promise<void> {
     const { namespace } = this.#modules
     const inode = namespace.inode(path)
     if (inode?.record.persistence !== 'PERSISTED' || (inode.record.flags & FLAG_MOUNT_POINT) !== 0) return
@@ -240,9 +256,14 @@ export class SyncRun {
     return new Differences(this.#options, this.#modules, this.#tally)
   }
 
-  #moment(): Pick<SyncPage, 'listedMs' | 'mark'> {
-    const { runtime, locks } = this.#modules
-    return { listedMs: runtime.now(), mark: locks.mark() }
+  /** What later looks tell while `work` is under way is known to it. */
+  async #looking<T>(work: (asked: Asked) => Promise<T>): Promise<T> {
+    const asked = look(this.#modules)
+    try {
+      return await work(asked)
+    } finally {
+      this.#modules.looks.end(asked.look)
+    }
   }
 
   /** Goes on after what concerns one directory or mount only. @throws what ends the sync */
@@ -261,9 +282,10 @@ export class SyncRun {
     }
   }
 
-  async #storeOf(path: string): Promise<{ store: UnderStore; below: string }> {
+  async #storeOf(path: string): Promise<{ store: UnderStore; below: string; sweep: boolean }> {
     const { mount, path: below } = this.#modules.namespace.resolve(path)
-    return { store: await this.#modules.stores.get(mount), below }
+    const sweep = !this.#options.dry && !mount.readOnly && mount.mode === undefined
+    return { store: await this.#modules.stores.get(mount), below, sweep }
   }
 }
 

@@ -22,6 +22,8 @@ import {
   type UfsPage,
   type UnderStore,
 } from '../../../../ufs/index.ts'
+import { Looks } from '../looks.ts'
+import { MetadataLoader } from '../metadata-loader.ts'
 import { PathLocks } from '../path-locks.ts'
 import { SyncJobs, SyncTimes } from './index.ts'
 
@@ -58,7 +60,11 @@ async function worldOf(kind: Kind, pageSize = 3) {
   const runtime: Runtime = { ...systemRuntime, now: () => clock.ms++, monotonic: () => clock.ms }
   const memory = new MemoryStore({}, { runtime, tree: new MemoryTree() })
   const calls = { list: 0, status: 0 }
-  const hooks: { onList: (call: number) => Promise<void> } = { onList: async () => {} }
+  const hooks: {
+    onList: (call: number) => Promise<void>
+    /** The store has answered; the answer is on its way. */
+    onListed: (page: UfsPage) => Promise<void>
+  } = { onList: async () => {}, onListed: async () => {} }
   const objects: Partial<UfsCapabilities> =
     kind === 'directories' ? {} : { directories: false, orderedList: false }
   const store: UnderStore = Object.assign(Object.create(memory) as UnderStore, {
@@ -70,14 +76,19 @@ async function worldOf(kind: Kind, pageSize = 3) {
     list: async (path: string, options: UfsListOptions = {}) => {
       calls.list++
       await hooks.onList(calls.list)
-      if (kind === 'directories') return memory.list(path, { ...options, limit: pageSize })
-      const exists = await memory.status(path).catch(() => undefined)
-      if (exists === undefined) return { entries: [] }
-      if (kind === 'keys') return keyPage(memory, path, options, pageSize)
-      const page = await memory.list(path, { recursive: options.recursive === true, limit: 1e9 })
-      return { entries: [...page.entries].reverse() }
+      const page = await listed(path, options)
+      await hooks.onListed(page)
+      return page
     },
   })
+  const listed = async (path: string, options: UfsListOptions): Promise<UfsPage> => {
+    if (kind === 'directories') return memory.list(path, { ...options, limit: pageSize })
+    const exists = await memory.status(path).catch(() => undefined)
+    if (exists === undefined) return { entries: [] }
+    if (kind === 'keys') return keyPage(memory, path, options, pageSize)
+    const page = await memory.list(path, { recursive: options.recursive === true, limit: 1e9 })
+    return { entries: [...page.entries].reverse() }
+  }
   const put = async (path: string, text = path) => {
     const writer = await memory.create(path)
     await writer.write(Buffer.from(text))
@@ -86,6 +97,7 @@ async function worldOf(kind: Kind, pageSize = 3) {
   const world = await makeWorld({}, runtime)
   const { namespace } = world
   const locks = new PathLocks()
+  const looks = new Looks()
   const times = new SyncTimes({ runtime })
   const stores = { get: async () => store }
   let freed = 0
@@ -106,6 +118,20 @@ async function worldOf(kind: Kind, pageSize = 3) {
     })
     return true
   }
+  /** The one that answers clients. */
+  const checks = new MetadataLoader(
+    { blockSizeBytes: BLOCK, absentMs: 0 },
+    {
+      namespace,
+      stores: stores as never,
+      runtime,
+      log: silentLog,
+      metrics: new Metrics(),
+      busy: () => false,
+      locks,
+      looks,
+    },
+  )
   const jobs = new SyncJobs(
     { blockSizeBytes: BLOCK },
     {
@@ -113,6 +139,7 @@ async function worldOf(kind: Kind, pageSize = 3) {
       stores,
       loader,
       locks,
+      looks,
       times,
       busy: () => false,
       onFreed: () => {
@@ -136,7 +163,21 @@ async function worldOf(kind: Kind, pageSize = 3) {
     (await memory.list('', { recursive: true, limit: 1e9 })).entries
       .map(({ path, directory, length }) => (directory ? `/${path}/` : `/${path}=${length}`))
       .sort()
-  const world2 = { memory, put, calls, hooks, locks, times, jobs, sync, shown, stored, clock, namespace }
+  const world2 = {
+    memory,
+    put,
+    calls,
+    hooks,
+    locks,
+    checks,
+    times,
+    jobs,
+    sync,
+    shown,
+    stored,
+    clock,
+    namespace,
+  }
   return { ...world2, records: world.store, freedTimes: () => freed }
 }
 
@@ -185,6 +226,27 @@ describe.each(KINDS)('a store that lists by %s', (kind) => {
     expect(shown()).toEqual(await stored())
     expect({ added, updated, removed }).toEqual({ added: 2, updated: 1, removed: 5 })
     expect(freedTimes()).toBeGreaterThan(0)
+  })
+
+  test('what a client has seen later is not undone by a page that was on its way', async () => {
+    const { put, memory, sync, shown, stored, hooks, checks, namespace } = await worldOf(kind, 100)
+    for (const name of ['gone', 'changed', 'same', 'back']) await put(`d/${name}`)
+    await sync()
+    await memory.delete('d/back')
+    let checked = false
+    hooks.onListed = async ({ entries }) => {
+      if (checked || !entries.some(({ path }) => path === 'd/gone')) return
+      checked = true
+      await put('d/changed', 'longer than it was before')
+      await memory.delete('d/gone')
+      await put('d/back', 'it is there again')
+      for (const name of ['changed', 'gone', 'back']) await checks.refresh(`/d/${name}`, 0)
+      expect(namespace.inode('/d/gone')).toBeUndefined()
+    }
+    await put('d/another')
+    await sync()
+    expect(checked).toBe(true)
+    expect(shown()).toEqual(await stored())
   })
 
   test('a dry run names what differs and changes nothing', async () => {

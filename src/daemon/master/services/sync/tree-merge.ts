@@ -13,7 +13,7 @@ import {
 import type { Namespace, OrderedStep, OrderedWalk } from '../../../../namespace/index.ts'
 import { compareUtf8, type UfsStatus } from '../../../../ufs/index.ts'
 import type { Differences, SyncTally } from './differences.ts'
-import type { SyncPage } from './pages.ts'
+import type { Asked, SyncPage } from './pages.ts'
 
 export interface TreeMergeOptions {
   /** Directory of the namespace. */
@@ -41,7 +41,8 @@ interface Open {
   readonly path: string
   /** In the namespace, but not in the listing: it goes if its store should have it. */
   readonly missing: RecordView | undefined
-  readonly listedMs: number
+  /** When the page was asked for that it was entered on. */
+  readonly asked: Asked
 }
 
 export const UNORDERED = 'UNORDERED_LISTING'
@@ -164,7 +165,7 @@ export class TreeMerge {
   }
 
   #enter(position: string, path: string, missing: RecordView | undefined): void {
-    this.#open.push({ position, path, missing, listedMs: this.#page.listedMs })
+    this.#open.push({ position, path, missing, asked: this.#page })
   }
 
   /** Leaves the directories that a position is not in. */
@@ -176,9 +177,9 @@ export class TreeMerge {
     }
   }
 
-  #left({ path, position, missing, listedMs }: Open): void {
+  #left({ path, position, missing, asked }: Open): void {
     const { differences } = this.#modules
-    if (missing === undefined) differences.loaded(path, listedMs)
+    if (missing === undefined) differences.loaded(path, asked)
     else if (isExpectedInStore(missing)) {
       const parent = this.#open[this.#open.length - 1]!
       differences.gone(parent.path, nameAt(position, parent), missing.id)
