@@ -1,17 +1,27 @@
 /** Our cluster for the comparison: master and worker daemons on ports of their own, one tier, metadata on the same disk. */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Driver } from './driver.ts'
+import { presigned, type S3Key } from './http-load.ts'
 import { freePorts } from './machine.ts'
-import { type ClusterOptions, type DriverOptions, definitions, Server, Servers, type Side } from './side.ts'
+import {
+  type ClusterOptions,
+  type DriverOptions,
+  definitions,
+  type Gateway,
+  Server,
+  Servers,
+  type Side,
+} from './side.ts'
 
 const HERE = import.meta.dirname
 const ALLUXIO = join(HERE, '../../bin/alluxio')
 
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const cluster = new Cluster(options, await freePorts(6))
+  const cluster = new Cluster(options, await freePorts(9))
   await cluster.start(true)
   return cluster
 }
@@ -25,6 +35,8 @@ class Cluster implements Side {
     master: () => this.#daemon('master', this.#ports[0]!, this.#ports[4]!),
     worker: () => this.#daemon('worker', this.#ports[2]!, this.#ports[5]!),
   })
+
+  #proxy: Promise<Server> | undefined
 
   constructor(options: ClusterOptions, ports: readonly number[]) {
     this.#options = options
@@ -69,7 +81,33 @@ class Cluster implements Side {
     return server
   }
 
+  async s3Gateway(): Promise<Gateway> {
+    const { pids } = await this.#startProxy()
+    const [command, ...args] = this.shell([
+      's3',
+      'credential',
+      'create',
+      '--user',
+      userInfo().username,
+      '--json',
+    ])
+    const key = JSON.parse(execFileSync(command!, args, { encoding: 'utf8' })) as S3Key
+    const endpoint = `http://127.0.0.1:${this.#ports[6]}`
+    return { pids, target: (method, path) => presigned(method, endpoint, path, key) }
+  }
+
+  async webHdfsGateway(): Promise<Gateway> {
+    const { pids } = await this.#startProxy()
+    return { pids, target: (_, path) => ({ url: `http://127.0.0.1:${this.#ports[7]}${path}` }) }
+  }
+
+  #startProxy(): Promise<Server> {
+    this.#proxy ??= this.#daemon('proxy', this.#ports[6]!, this.#ports[8]!)
+    return this.#proxy
+  }
+
   async stop(): Promise<void> {
+    await (await this.#proxy)?.stop()
     await this.#servers.stop()
     rmSync(this.#options.tier, { recursive: true, force: true })
     if (!process.env.BENCH_NODE_OPTIONS) rmSync(this.#home, { recursive: true, force: true })
@@ -134,12 +172,14 @@ class Cluster implements Side {
   }
 
   #properties(): Record<string, string> {
-    const [masterRpc, masterWeb, workerRpc, workerWeb] = this.#ports
+    const [masterRpc, masterWeb, workerRpc, workerWeb, , , s3, webHdfs] = this.#ports
     return {
       'alluxio.master.rpc.port': String(masterRpc),
       'alluxio.master.web.port': String(masterWeb),
       'alluxio.worker.rpc.port': String(workerRpc),
       'alluxio.worker.web.port': String(workerWeb),
+      'alluxio.proxy.web.port': String(s3),
+      'alluxio.proxy.webhdfs.port': String(webHdfs),
       'alluxio.worker.ramdisk.mount': 'NoMount',
       'alluxio.worker.ramdisk.size': String(this.#options.tierBytes),
       'alluxio.worker.tieredstore.levels': '1',

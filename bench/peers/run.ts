@@ -9,6 +9,7 @@ import { SECTIONS, type Section } from './figures.ts'
 import { machineHeader } from './machine.ts'
 import { Report } from './report.ts'
 import { cli } from './sections/cli.ts'
+import { gateways } from './sections/gateways.ts'
 import { inodes } from './sections/inodes.ts'
 import { io } from './sections/io.ts'
 import { list } from './sections/list.ts'
@@ -26,6 +27,7 @@ const WORK: Readonly<Record<Section, (bench: Bench) => Promise<void>>> = {
   cli,
   inodes,
   s3,
+  gateways,
 }
 const ROOT = join(import.meta.dirname, '../..')
 

@@ -4,6 +4,7 @@ import { openSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Driver } from './driver.ts'
+import type { Target } from './http-load.ts'
 import { processTree } from './machine.ts'
 
 export type SideName = 'alluxio' | 'ours'
@@ -25,6 +26,13 @@ export interface ClusterOptions {
   readonly masterHeap: string
 }
 
+/** An HTTP gateway of a side, as a process beside its other servers. */
+export interface Gateway {
+  readonly pids: readonly number[]
+  /** What to send to read or write a path, which begins with a slash. */
+  target(method: 'GET' | 'PUT', path: string): Target
+}
+
 export interface Side {
   readonly name: SideName
   /** Processes of the servers. */
@@ -35,6 +43,10 @@ export interface Side {
   driver(options?: DriverOptions): Promise<Driver>
   /** Command line of the user's shell with `args` after it, and client properties. */
   shell(args: readonly string[], properties?: Readonly<Record<string, string>>): readonly string[]
+  /** The proxy is started with the first gateway that is asked for, and stops with the side. */
+  s3Gateway(): Promise<Gateway>
+  /** Upstream has none. The path is that of the REST interface. */
+  webHdfsGateway?(): Promise<Gateway>
   /** Ends the servers and starts them over the same state. Seconds from the master's start until `ready` has passed on it. */
   restart(ready: () => Promise<unknown>): Promise<number>
   /** The master's heap in use after a collection. */

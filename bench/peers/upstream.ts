@@ -1,12 +1,20 @@
 /** Real Alluxio: built once into the cache, its master and worker on ports of their own. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Driver } from './driver.ts'
 import { freePorts } from './machine.ts'
-import { type ClusterOptions, type DriverOptions, definitions, Server, Servers, type Side } from './side.ts'
+import {
+  type ClusterOptions,
+  type DriverOptions,
+  definitions,
+  type Gateway,
+  Server,
+  Servers,
+  type Side,
+} from './side.ts'
 
 const VERSION = '2.9.6'
 const HERE = import.meta.dirname
@@ -37,10 +45,16 @@ export function build(): void {
 
 export async function startUpstream(options: ClusterOptions): Promise<Upstream> {
   build()
-  const upstream = new Upstream(options, await freePorts(4))
+  const upstream = new Upstream(options, await freePorts(5))
   await upstream.start(true)
   return upstream
 }
+
+const MAINS = {
+  master: 'alluxio.master.AlluxioMaster',
+  worker: 'alluxio.worker.AlluxioWorker',
+  proxy: 'alluxio.proxy.AlluxioProxy',
+} as const
 
 class Upstream implements Side {
   readonly name = 'alluxio'
@@ -48,6 +62,8 @@ class Upstream implements Side {
   readonly #home: string
   readonly #ports: readonly number[]
   readonly #servers = new Servers({ master: () => this.#master(), worker: () => this.#worker() })
+
+  #proxy: Server | undefined
 
   constructor(options: ClusterOptions, ports: readonly number[]) {
     this.#options = options
@@ -92,14 +108,24 @@ class Upstream implements Side {
     return this.#server(['-Xmx1g', '-XX:MaxDirectMemorySize=4g'], 'worker', this.#ports[2]!)
   }
 
-  async #server(memory: readonly string[], name: 'master' | 'worker', port: number): Promise<Server> {
-    const main = name === 'master' ? 'alluxio.master.AlluxioMaster' : 'alluxio.worker.AlluxioWorker'
+  /** Signatures are not checked unless it is told to: a name is enough. */
+  async s3Gateway(): Promise<Gateway> {
+    this.#proxy ??= await this.#server(['-Xmx1g', '-XX:MaxDirectMemorySize=2g'], 'proxy', this.#ports[4]!)
+    const endpoint = `http://127.0.0.1:${this.#ports[4]}/api/v1/s3`
+    const scope = `${userInfo().username}/20260101/us-east-1/s3/aws4_request`
+    const headers = { Authorization: `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host, Signature=x` }
+    return { pids: this.#proxy.pids, target: (_, path) => ({ url: `${endpoint}${path}`, headers }) }
+  }
+
+  async #server(memory: readonly string[], name: keyof typeof MAINS, port: number): Promise<Server> {
+    const main = MAINS[name]
     const server = new Server(this.#java(memory, main), join(this.#home, 'logs', `${name}.out`))
     await server.listening(port)
     return server
   }
 
   async stop(): Promise<void> {
+    await this.#proxy?.stop()
     await this.#servers.stop()
     rmSync(this.#options.tier, { recursive: true, force: true })
     rmSync(this.#home, { recursive: true, force: true })
@@ -149,7 +175,7 @@ class Upstream implements Side {
   /** Upstream at its best: access times, metrics collection and checks of the configuration cost and are off. */
   #site(): string {
     const { tier, tierBytes } = this.#options
-    const [masterRpc, masterWeb, workerRpc, workerWeb] = this.#ports
+    const [masterRpc, masterWeb, workerRpc, workerWeb, proxyWeb] = this.#ports
     const roles = ['master', 'worker']
     return `${[
       `alluxio.home=${this.#home}`,
@@ -171,6 +197,8 @@ class Upstream implements Side {
       'alluxio.worker.tieredstore.level0.alias=MEM',
       `alluxio.worker.tieredstore.level0.dirs.path=${tier}`,
       `alluxio.worker.tieredstore.level0.dirs.quota=${tierBytes}`,
+      'alluxio.proxy.web.bind.host=127.0.0.1',
+      `alluxio.proxy.web.port=${proxyWeb}`,
       'alluxio.user.metrics.collection.enabled=false',
       'alluxio.conf.validation.enabled=false',
       'alluxio.user.update.file.accesstime.disabled=true',
