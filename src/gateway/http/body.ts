@@ -100,6 +100,9 @@ export interface BodyLimits {
   readonly windowMs?: number
 }
 
+/** Of a file that a program holds open: logs and tasks that compute say nothing for minutes. A byte an hour shows that somebody is there. */
+export const OPEN_FILE_PACE = { minBytesPerSecond: 1 / 3600, windowMs: 3_600_000 }
+
 /**
  * Writes a request's body to a file that the caller completes, or aborts if this throws. Resolves with the number of bytes.
  * @throws as `receive`, and what the writer throws

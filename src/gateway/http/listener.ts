@@ -41,6 +41,9 @@ export class HttpListener {
         headersTimeout: 10_000,
         requestTimeout: options.requestTimeoutMs ?? 60_000,
         keepAliveTimeout: 5_000,
+        // So that the files which a machine held open are let go when it is gone.
+        keepAlive: true,
+        keepAliveInitialDelay: 60_000,
         connectionsCheckingInterval: 2_000,
       },
       handler,

@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GatewayKeys } from '../../client/index.ts'
 import { AlluxioError, isAlluxioError, type Log, type Runtime, toAlluxioError } from '../../core/index.ts'
-import { receiveBody, sendRange } from '../http/body.ts'
+import { OPEN_FILE_PACE, receiveBody, sendRange } from '../http/body.ts'
 import type { Users } from '../users.ts'
 import { BlockTokens, TOKEN_PARAMETER } from './block-token.ts'
 import { fileChecksumJson } from './checksum.ts'
@@ -90,7 +90,7 @@ export class DataHalf {
       return fs.create(path, { ...options, overwrite, staged: true })
     })
     try {
-      await receiveBody(request, writer, { runtime: this.#modules.runtime })
+      await receiveBody(request, writer, { runtime: this.#modules.runtime, ...OPEN_FILE_PACE })
       await writer.close()
     } catch (error) {
       await writer.abort(error)

@@ -6,7 +6,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FileReader, FileSystem, FileWriter, GatewayKeys } from '../../client/index.ts'
 import { AlluxioError, canonicalPath, isAlluxioError, type Log, type Runtime } from '../../core/index.ts'
-import { receiveBody } from '../http/body.ts'
+import { OPEN_FILE_PACE, receiveBody } from '../http/body.ts'
 import { booleanJson, type Operation } from './operation.ts'
 
 export interface RewritesOptions {
@@ -37,7 +37,8 @@ export class Rewrites {
     await this.#rewrite(fs, path, async (target, writer) => {
       await this.#copy(target, target.length, writer)
       const { runtime } = this.#modules
-      return receiveBody(request, writer, { runtime, maxBytes: this.#options.maxBytes - target.length })
+      const maxBytes = this.#options.maxBytes - target.length
+      return receiveBody(request, writer, { runtime, maxBytes, ...OPEN_FILE_PACE })
     })
   }
 
