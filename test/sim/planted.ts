@@ -4,6 +4,7 @@
  */
 import type { FileReader, FileSystem } from '../../src/client/types.ts'
 import type { Change, MemoryDisk, RecordStore } from '../../src/metastore/index.ts'
+import type { UnderStore } from '../../src/ufs/index.ts'
 import type { Rng } from './kernel/rng.ts'
 import type { SimOptions } from './options.ts'
 
@@ -13,6 +14,7 @@ export const PLANTED = [
   'rename-under-both-names',
   'torn-block-served',
   'stale-bytes',
+  'sync-takes-away',
 ] as const
 export type Planted = (typeof PLANTED)[number]
 
@@ -22,6 +24,8 @@ export interface Plant {
   store(store: RecordStore): RecordStore
   /** On the master's disk, before it starts again. */
   disk(disk: MemoryDisk): void
+  /** Round the under-store itself. */
+  underStore(store: UnderStore): UnderStore
   /** Round a client's file system: what a worker would have sent it. */
   client(fs: FileSystem): FileSystem
 }
@@ -38,7 +42,12 @@ export function worldFor(which: Planted, options: SimOptions): SimOptions {
   return options
 }
 
-export const NOTHING: Plant = { store: (store) => store, disk: () => {}, client: (fs) => fs }
+export const NOTHING: Plant = {
+  store: (store) => store,
+  disk: () => {},
+  underStore: (store) => store,
+  client: (fs) => fs,
+}
 
 export function plant(which: Planted, rng: Rng): Plant {
   switch (which) {
@@ -50,6 +59,8 @@ export function plant(which: Planted, rng: Rng): Plant {
       return { ...NOTHING, store: (store) => around(store, { commit: keepOldName(store, rng) }) }
     case 'torn-block-served':
       return { ...NOTHING, client: (fs) => withReaders(fs, (reader) => tearing(reader, rng)) }
+    case 'sync-takes-away':
+      return { ...NOTHING, underStore: (store) => around(store, { list: forgetfulList(store, rng) }) }
     case 'stale-bytes': {
       const seen = new Map<string, Buffer>()
       return { ...NOTHING, client: (fs) => withReaders(fs, (reader, path) => stale(reader, path, seen, rng)) }
@@ -85,6 +96,15 @@ function keepOldName(store: RecordStore, rng: Rng): RecordStore['commit'] {
     if (!isRename || rng.chance(0.3)) return store.commit(changes)
     const forgetful = (change: Change) => change.table !== 'inode' || change.value !== null
     return store.commit(changes.filter(forgetful))
+  }
+}
+
+/** A listing that leaves an entry out: whoever compares with it takes away what is there. */
+function forgetfulList(store: UnderStore, rng: Rng): UnderStore['list'] {
+  return async (path, options) => {
+    const page = await store.list(path, options)
+    if (page.entries.length === 0 || rng.chance(0.7)) return page
+    return { ...page, entries: page.entries.toSpliced(rng.int(0, page.entries.length - 1), 1) }
   }
 }
 

@@ -38,6 +38,7 @@ const WEIGHTS = {
   delete: 10,
   mkdir: 6,
   attribute: 6,
+  sync: 5,
 } as const
 
 /** What the lives of all clients share. */
@@ -129,6 +130,8 @@ export class ClientDriver {
         return this.#mkdir(this.#directory())
       case 'attribute':
         return this.#attribute(path)
+      case 'sync':
+        return this.#sync()
     }
   }
 
@@ -280,6 +283,13 @@ export class ClientDriver {
         await this.#touch(path, 'persist', () => this.#fs.persist(path))
         return
     }
+  }
+
+  /** Nobody else writes to the store: a sync may change nothing that a client sees. */
+  #sync(): Promise<unknown> {
+    const path = this.#rng.chance(0.4) ? this.#directory() : this.#rng.pick(LIN_ROOTS)
+    const [recursive, force] = [this.#rng.chance(0.7), this.#rng.chance(0.8)]
+    return this.#touch(path, 'sync', () => this.#fs.syncs.run(path, { recursive, force }))
   }
 
   #touch(path: string, what: string, run: () => Promise<unknown>): Promise<unknown> {

@@ -122,9 +122,12 @@ export class History {
   }
 }
 
-/** A command that went twice, and whose work somebody took away in between, is told so: it was done. */
+/**
+ * A command that went twice, and whose work somebody took away in between, is told so: it was done. Of a sync that ended with
+ * its master nothing is known.
+ */
 function isCertain({ code, reason }: Extract<Told, { kind: 'error' }>): boolean {
-  return CERTAIN.has(code) && reason !== 'DELETED_SINCE'
+  return CERTAIN.has(code) && reason !== 'DELETED_SINCE' && reason !== 'SYNC_FORGOTTEN'
 }
 
 /** A refused write through the cache may have left its object in the under-store for a while, where it can be found. */

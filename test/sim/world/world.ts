@@ -55,7 +55,7 @@ export class World {
     this.#network = new SimNetwork(options.network, modules)
     const { runtime } = this.#kernel.boot('under-store')
     this.#ufs = {
-      store: new MemoryStore({ chunkBytes: 65_536 }, { runtime, tree: this.#tree }),
+      store: modules.plant.underStore(new MemoryStore({ chunkBytes: 65_536 }, { runtime, tree: this.#tree })),
       options: options.ufs,
       rng: this.#kernel.rng('ufs'),
       faulty: false,

@@ -123,6 +123,7 @@ export class SyncJobs implements Component {
     throw new AlluxioError(
       'NOT_FOUND',
       `there is no metadata sync ${id}: the master has been restarted since, or it ended long ago; begin it again`,
+      { reason: 'SYNC_FORGOTTEN' },
     )
   }
 

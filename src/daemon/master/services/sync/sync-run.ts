@@ -54,6 +54,8 @@ export interface SyncRunModules extends DifferencesModules {
 
 /** Directories that are listed at once. */
 const LANES = 8
+/** Of a directory that comes and goes in its store. */
+const MOST_LISTINGS = 8
 
 export class SyncRun {
   readonly #options: SyncRunOptions
@@ -187,7 +189,7 @@ export class SyncRun {
   }
 
   /** The children of one directory. */
-  async #directory(path: string): Promise<void> {
+  async #directory(path: string, attempt = 1): Promise<void> {
     const { store, below } = await this.#storeOf(path)
     const pages = await this.#pages(path, false)
     const { orderedList } = store.capabilities
@@ -200,7 +202,11 @@ export class SyncRun {
       }
     } catch (error) {
       const missing = isAlluxioError(error, 'NOT_FOUND') || isAlluxioError(error, 'NOT_A_DIRECTORY')
-      if (!missing || below === '' || !(await this.#vanishIfAbsent(path))) throw error
+      if (!missing || below === '') throw error
+      if (await this.#vanishIfAbsent(path)) return
+      // It came between the two looks.
+      if (attempt === MOST_LISTINGS) throw error
+      await this.#directory(path, attempt + 1)
     }
   }
 

@@ -64,7 +64,9 @@ async function worldOf(kind: Kind, pageSize = 3) {
     onList: (call: number) => Promise<void>
     /** The store has answered; the answer is on its way. */
     onListed: (page: UfsPage) => Promise<void>
-  } = { onList: async () => {}, onListed: async () => {} }
+    /** The store was asked to list what it does not have. */
+    onMissed: () => Promise<void>
+  } = { onList: async () => {}, onListed: async () => {}, onMissed: async () => {} }
   const objects: Partial<UfsCapabilities> =
     kind === 'directories' ? {} : { directories: false, orderedList: false }
   const store: UnderStore = Object.assign(Object.create(memory) as UnderStore, {
@@ -76,7 +78,10 @@ async function worldOf(kind: Kind, pageSize = 3) {
     list: async (path: string, options: UfsListOptions = {}) => {
       calls.list++
       await hooks.onList(calls.list)
-      const page = await listed(path, options)
+      const page = await listed(path, options).catch(async (error: unknown) => {
+        await hooks.onMissed()
+        throw error
+      })
       await hooks.onListed(page)
       return page
     },
@@ -192,6 +197,22 @@ async function written(namespace: Namespace, path: string, length = 7): Promise<
 
 const KINDS: Kind[] = ['directories', 'keys', 'shuffled']
 const AWKWARD = ['a/x', 'a-b', 'a!/y', 'a!b', 'a0', 'b/c/d/e', 'b/c!', 'é/ü', '\u{1f680}/1', '\uffff/2']
+
+test('a directory that comes between two looks at it is synced', async () => {
+  const { put, memory, sync, shown, stored, hooks } = await worldOf('directories')
+  await put('d/e/f')
+  await sync()
+  await memory.delete('d/e', { recursive: true })
+  let late = false
+  hooks.onMissed = async () => {
+    if (late) return
+    late = true
+    await put('d/e/g')
+  }
+  await sync('/d/e')
+  expect(late).toBe(true)
+  expect(shown()).toEqual(await stored())
+})
 
 describe.each(KINDS)('a store that lists by %s', (kind) => {
   test('is shown whole, also names that sort around a slash', async () => {
