@@ -75,6 +75,17 @@ describe('containment', () => {
     expect(await readdir(root)).toEqual([])
   })
 
+  test('a directory goes although files still come', async () => {
+    await mkdir(join(root, 'busy'))
+    for (let i = 0; i < 200; i++) await writeFile(join(root, 'busy', `before-${i}`), '')
+    const coming = (async () => {
+      for (let i = 0; i < 300; i++) await writeFile(join(root, 'busy', `during-${i}`), '').catch(() => {})
+    })()
+    await store.delete('busy', { recursive: true })
+    await coming
+    expect(await readdir(root)).toEqual([])
+  })
+
   test('links that stay inside are followed; a loop of them does not trap a listing', async () => {
     await write('data/file', 'content')
     await symlink('data', join(root, 'alias'))

@@ -165,7 +165,9 @@ export class LocalStore implements UnderStore {
       // A symbolic link itself is removed, never what it points at.
       const stats = await lstat(place)
       if (!stats.isDirectory()) await unlink(place)
-      else if (options.recursive === true) await rm(place, { recursive: true })
+      // A persist may be putting a file there meanwhile, which goes as well.
+      else if (options.recursive === true)
+        await rm(place, { recursive: true, maxRetries: 10, retryDelay: 10 })
       else await this.#removeEmpty(place)
     } catch (error) {
       throw fromErrno(error, 'delete', path)
