@@ -2,7 +2,7 @@
  * AWS Signature Version 4: who signed a request, and how its body is to be checked. Runs once for each request, before anything
  * looks at what it asks for.
  */
-import { createHmac, hash, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
 import type { Runtime } from '../../core/index.ts'
 import { S3Error } from './errors.ts'
 import { canonicalUri, encodeUri, parameter, type S3Request } from './request.ts'
@@ -23,7 +23,7 @@ export type Payload =
 
 /** What the signature of a chunk is made of: each signs the one before. */
 export interface ChunkChain {
-  readonly key: Uint8Array
+  readonly key: KeyObject
   readonly time: string
   readonly scope: string
   readonly seed: string
@@ -172,8 +172,8 @@ export class Signatures {
     if (known === undefined) throw new S3Error('InvalidAccessKeyId')
     const { headers } = request
     const names = claim.signedHeaders.split(';')
-    checkSigned(headers, names)
     const content = contentOf(headers, claim.presigned)
+    checkSigned(headers, names)
     const canonical = canonicalRequest(request, names, claim, content)
     const scope = `${claim.date}/${claim.region}/s3/aws4_request`
     const toSign = `${ALGORITHM}\n${claim.time}\n${scope}\n${hash('sha256', canonical, 'hex')}`

@@ -1,10 +1,12 @@
 /** The keys that signatures are checked with, for a few seconds each: a key that was deleted is refused soon after. */
+import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { Credentials } from '../../client/index.ts'
 import { isAlluxioError, type Runtime } from '../../core/index.ts'
 
 export interface SigningKey {
   readonly user: string
-  readonly key: Uint8Array
+  /** Made once: a key given as bytes costs four times the signature. */
+  readonly key: KeyObject
 }
 
 interface Known {
@@ -62,7 +64,8 @@ export class SigningKeys {
     const { credentials, runtime } = this.#modules
     let key: SigningKey | undefined
     try {
-      key = await credentials.signingKey(accessKeyId, date, region)
+      const found = await credentials.signingKey(accessKeyId, date, region)
+      key = { user: found.user, key: createSecretKey(found.key) }
     } catch (error) {
       if (!isAlluxioError(error, 'NOT_FOUND')) throw error
     }
