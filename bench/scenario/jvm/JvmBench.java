@@ -1,0 +1,151 @@
+import alluxio.client.AlluxioClient;
+import alluxio.client.ClientOptions;
+import alluxio.client.FileReader;
+import alluxio.client.FileWriter;
+import java.io.InputStream;
+import java.lang.management.ManagementFactory;
+import java.net.HttpURLConnection;
+import java.net.URI;
+import java.net.URL;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** What the JVM client does a second; one JSON object a line. Started by jvm.bench.ts: {@code proxy file fileBytes seconds}. */
+public final class JvmBench {
+  private static final int MIB = 1 << 20;
+
+  public static void main(String[] args) throws Exception {
+    String path = args[1];
+    long bytes = Long.parseLong(args[2]);
+    long seconds = Long.parseLong(args[3]);
+    try (AlluxioClient client = new AlluxioClient(ClientOptions.of(args[0], System.getProperty("user.name")))) {
+      write(client, path, bytes);
+      for (int round = 0; round < 3; round++) sequential(client, path, round);
+      positioned(client, path, 16, 4096, seconds);
+      metadata(client, args[0], path, seconds);
+      opens(client, path, seconds);
+      System.out.println("{\"name\":\"tally\",\"tally\":" + client.tally() + "}");
+    }
+  }
+
+  private static void write(AlluxioClient client, String path, long bytes) throws Exception {
+    byte[] chunk = new byte[MIB];
+    new Random(1).nextBytes(chunk);
+    Clock clock = new Clock();
+    try (FileWriter writer = client.create(path, true, true, 0, -1)) {
+      for (long done = 0; done < bytes; done += chunk.length) writer.write(chunk);
+    }
+    clock.report("write", bytes / 1e9, "GB/s");
+  }
+
+  private static void sequential(AlluxioClient client, String path, int round) throws Exception {
+    byte[] buffer = new byte[MIB];
+    Clock clock = new Clock();
+    try (FileReader reader = client.open(path)) {
+      long at = 0;
+      for (int n = reader.read(at, buffer, 0, MIB); n > 0; n = reader.read(at, buffer, 0, MIB)) at += n;
+      clock.report("sequential read, 1 MiB buffers, round " + round, at / 1e9, "GB/s");
+    }
+  }
+
+  private static void positioned(AlluxioClient client, String path, int threads, int size, long seconds)
+      throws Exception {
+    try (FileReader reader = client.open(path)) {
+      AtomicLong reads = new AtomicLong();
+      CountDownLatch done = new CountDownLatch(threads);
+      long end = System.nanoTime() + seconds * 1_000_000_000L;
+      Clock clock = new Clock();
+      for (int t = 0; t < threads; t++) {
+        Random random = new Random(t);
+        new Thread(
+                () -> {
+                  byte[] buffer = new byte[size];
+                  long count = 0;
+                  try {
+                    while (System.nanoTime() < end) {
+                      long at = (long) (random.nextDouble() * (reader.length() - size));
+                      if (reader.read(at, buffer, 0, size) != size) throw new IllegalStateException("short read");
+                      count++;
+                    }
+                  } catch (Exception e) {
+                    e.printStackTrace();
+                  }
+                  reads.addAndGet(count);
+                  done.countDown();
+                })
+            .start();
+      }
+      done.await();
+      clock.report(size + " B positioned reads, " + threads + " threads", reads.get(), "reads/s");
+    }
+  }
+
+  /** The same call by our connections and by the two clients of the JDK, in turns. */
+  private static void metadata(AlluxioClient client, String proxy, String path, long seconds) throws Exception {
+    URI uri =
+        URI.create("http://" + proxy + "/webhdfs/v1" + path + "?op=GETFILESTATUS&user.name=" + System.getProperty("user.name"));
+    HttpClient modern = HttpClient.newHttpClient();
+    HttpRequest request = HttpRequest.newBuilder(uri).build();
+    Map<String, Call> calls = new LinkedHashMap<>();
+    calls.put("getStatus", () -> client.getStatus(path));
+    calls.put("GETFILESTATUS by HttpURLConnection", () -> old(uri.toURL()));
+    calls.put("GETFILESTATUS by java.net.http", () -> modern.send(request, HttpResponse.BodyHandlers.ofByteArray()));
+    for (int round = 0; round < 3; round++) {
+      for (Map.Entry<String, Call> call : calls.entrySet()) {
+        long end = System.nanoTime() + seconds * 1_000_000_000L;
+        Clock clock = new Clock();
+        long count = 0;
+        for (; System.nanoTime() < end; count++) call.getValue().run();
+        clock.report(call.getKey() + ", one thread, round " + round, count, "calls/s");
+      }
+    }
+  }
+
+  private interface Call {
+    void run() throws Exception;
+  }
+
+  private static void old(URL url) throws Exception {
+    HttpURLConnection connection = (HttpURLConnection) url.openConnection();
+    try (InputStream in = connection.getInputStream()) {
+      in.readAllBytes();
+    }
+  }
+
+  private static void opens(AlluxioClient client, String path, long seconds) throws Exception {
+    long end = System.nanoTime() + seconds * 1_000_000_000L;
+    Clock clock = new Clock();
+    long count = 0;
+    byte[] buffer = new byte[4096];
+    for (; System.nanoTime() < end; count++) {
+      try (FileReader reader = client.open(path)) {
+        reader.read(0, buffer, 0, buffer.length);
+      }
+    }
+    clock.report("open, read 4 KiB, close, one thread", count, "files/s");
+  }
+
+  private static final class Clock {
+    private final long startNs = System.nanoTime();
+    private final long cpuNs = cpu();
+
+    void report(String name, double amount, String unit) {
+      double seconds = (System.nanoTime() - startNs) / 1e9;
+      double cpuSeconds = (cpu() - cpuNs) / 1e9;
+      System.out.printf(
+          "{\"name\":\"%s\",\"rate\":%.3f,\"unit\":\"%s\",\"seconds\":%.3f,\"cpuPerUnitUs\":%.2f}%n",
+          name, amount / seconds, unit, seconds, cpuSeconds * 1e6 / amount);
+    }
+
+    private static long cpu() {
+      return ((com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
+          .getProcessCpuTime();
+    }
+  }
+}
