@@ -16,6 +16,7 @@ import { DataWorkers } from './data-workers.ts'
 import { DelegationTokens } from './delegation-tokens.ts'
 import { listLocated, openFile } from './open-file.ts'
 import { type HdfsCall, type Operation, sendFailure, sendJson } from './operation.ts'
+import { PromisedFiles } from './promised-files.ts'
 import * as reads from './reads.ts'
 import { HdfsRequest, isOfWebHdfs, PREFIX } from './request.ts'
 import { Rewrites, type RewritesOptions } from './rewrites.ts'
@@ -52,6 +53,7 @@ export class WebHdfsGateway {
   readonly #callers: Callers
   readonly #rewrites: Rewrites
   readonly #data: DataHalf
+  readonly #promised: PromisedFiles
   /** By method, then operation. */
   readonly #operations: Readonly<Record<string, ReadonlyMap<string, Operation>>>
 
@@ -64,6 +66,7 @@ export class WebHdfsGateway {
     this.#callers = new Callers(options, this.#delegations)
     this.#rewrites = new Rewrites(options, modules)
     this.#data = new DataHalf({ ...modules, tokens: this.#blockTokens, rewrites: this.#rewrites })
+    this.#promised = new PromisedFiles(modules)
     this.#operations = this.#table(options)
   }
 
@@ -144,7 +147,7 @@ export class WebHdfsGateway {
       CREATE: this.#create,
       MKDIRS: changes.mkdirs,
       RENAME: changes.rename,
-      SETPERMISSION: changes.setPermission,
+      SETPERMISSION: this.#promised.whenThere(changes.setPermission),
       SETOWNER: changes.setOwner,
       SETTIMES: changes.setTimes,
       SETREPLICATION: changes.setReplication,
@@ -205,6 +208,7 @@ export class WebHdfsGateway {
     if (existing === undefined && !createParent)
       await fs.getStatus(asked.path.slice(0, asked.path.lastIndexOf('/')) || '/')
     await refreshed
+    if (existing === undefined) this.#promised.promise(asked.path)
     return this.#redirect(call, this.#anyNear(call))
   }
 
