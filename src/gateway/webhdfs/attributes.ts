@@ -40,7 +40,9 @@ export const getXAttrs: Operation = async ({ fs, asked }) => {
   const known = await shownXAttrs(fs, asked.path)
   const absent = names.find((name) => !known.has(name))
   if (absent !== undefined) {
-    throw new AlluxioError('CONFLICT', `At least one of the attributes provided was not found: ${absent}`)
+    throw new AlluxioError('CONFLICT', `At least one of the attributes provided was not found: ${absent}`, {
+      reason: 'XATTR_NOT_FOUND',
+    })
   }
   const wanted = names.length === 0 ? [...known.keys()] : names
   return JSON.stringify({

@@ -7,6 +7,8 @@ import { crc32c } from '@node-rs/crc32'
 import type { FileReader } from '../../client/index.ts'
 
 const CHUNK_BYTES = 512
+const CHECKSUM_BYTES = 28
+const SHOWN_BYTES = 32
 /** The view of a stream and the buffer that its chunks' checksums are gathered in. */
 const VIEW_BYTES = 2 ** 20
 
@@ -20,7 +22,8 @@ export async function fileChecksumJson(reader: FileReader): Promise<string> {
   const perChunk = isEmpty ? 0 : CHUNK_BYTES
   // Of one block HDFS does not say how many chunks it has.
   const perBlock = digests.length > 1 ? Math.ceil(blockSizeBytes / CHUNK_BYTES) : 0
-  const bytes = Buffer.alloc(28)
+  // HDFS shows the four bytes behind it in its buffer, too.
+  const bytes = Buffer.alloc(SHOWN_BYTES)
   bytes.writeUInt32BE(perChunk, 0)
   bytes.writeBigUInt64BE(BigInt(perBlock), 4)
   createHash('md5').update(padded(digests)).digest().copy(bytes, 12)
@@ -28,7 +31,7 @@ export async function fileChecksumJson(reader: FileReader): Promise<string> {
     FileChecksum: {
       algorithm: `MD5-of-${perBlock}MD5-of-${perChunk}CRC32${isEmpty ? '' : 'C'}`,
       bytes: bytes.toString('hex'),
-      length: bytes.length,
+      length: CHECKSUM_BYTES,
     },
   })
 }

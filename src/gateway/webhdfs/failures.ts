@@ -12,12 +12,14 @@ const PACKAGES: Readonly<Record<string, string>> = {
   AccessControlException: 'org.apache.hadoop.security',
   RetriableException: 'org.apache.hadoop.ipc',
   AlreadyBeingCreatedException: 'org.apache.hadoop.hdfs.protocol',
+  XAttrNotFoundException: 'org.apache.hadoop.hdfs.protocol',
   InvalidToken: 'org.apache.hadoop.security.token.SecretManager$',
 }
 
 /** Reasons that HDFS has an exception of its own for. */
 const BY_REASON: Readonly<Record<string, string>> = {
   LEASE_HELD: 'AlreadyBeingCreatedException',
+  XATTR_NOT_FOUND: 'XAttrNotFoundException',
   INVALID_TOKEN: 'InvalidToken',
 }
 

@@ -387,7 +387,7 @@ describe('attributes', () => {
       'IOException',
     )
     expect(exceptionOf(await hdfs.call('GET', '/attr/x', 'GETXATTRS', { 'xattr.name': 'user.hex' }))).toBe(
-      'IOException',
+      'XAttrNotFoundException',
     )
   })
 
