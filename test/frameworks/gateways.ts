@@ -1,4 +1,5 @@
 /** A cluster with gateways, and what a framework has to know to reach it. */
+import { userInfo } from 'node:os'
 import { resolve } from 'node:path'
 import type { FileSystem } from '../../src/client/index.ts'
 import { Cluster, type ClusterOptions } from '../support/cluster.ts'
@@ -8,6 +9,8 @@ import { complete } from '../support/servers/process.ts'
 export interface Gateways {
   readonly cluster: Cluster
   readonly fs: FileSystem
+  /** Who the frameworks are. */
+  readonly user: string
   /** `scheme://authority` of each way in. */
   readonly roots: { readonly webhdfs: string; readonly alluxio: string; readonly s3a: string }
   readonly s3: { readonly endpoint: string; readonly accessKeyId: string; readonly secretAccessKey: string }
@@ -25,6 +28,7 @@ export async function startGateways(options: ClusterOptions = {}): Promise<Gatew
     return {
       cluster,
       fs: await cluster.connect(),
+      user: userInfo().username,
       roots: {
         webhdfs: `webhdfs://${cluster.webHdfs}`,
         alluxio: `alluxio://${cluster.webHdfs}`,
@@ -44,7 +48,7 @@ async function credential(cluster: Cluster) {
     'credential',
     'create',
     '--user',
-    process.env.USER ?? 'root',
+    userInfo().username,
     '--json',
     ...cluster.flags,
   ]

@@ -31,6 +31,25 @@ suite.each(['webhdfs', 'alluxio'] as const)(
     const example = (...args: string[]) =>
       yarn.run({ main: EXAMPLES, args, properties: hadoopProperties(gateways, scheme) })
 
+    /** Of a file that stays open for as long as the jobs run, as their history does. */
+    let log: Promise<Response>
+    let stopLog: () => void
+    beforeAll(async () => {
+      const body = new ReadableStream({
+        start(controller) {
+          controller.enqueue(Buffer.from('first\n'))
+          stopLog = () => {
+            controller.enqueue(Buffer.from('last\n'))
+            controller.close()
+          }
+        },
+      })
+      const url = `http://${gateways.cluster.webHdfs}/webhdfs/v1${home}/log?op=CREATE&user.name=${gateways.user}`
+      const { headers } = await fetch(url, { method: 'PUT', redirect: 'manual' })
+      log = fetch(headers.get('location')!, { method: 'PUT', body, duplex: 'half' } as RequestInit)
+      log.catch(() => {})
+    })
+
     test('wordcount', async () => {
       const counts = new Map<string, number>()
       for (const file of [0, 1, 2]) {
@@ -69,5 +88,11 @@ suite.each(['webhdfs', 'alluxio'] as const)(
       const [, checksum] = /^checksum\t([0-9a-f]+)\n$/.exec(report) ?? [report]
       expect(BigInt(`0x${checksum}`)).toBe(drawn)
     }, 420_000)
+
+    test('a file that was open all the while', async () => {
+      stopLog()
+      expect((await log).status).toBe(201)
+      expect(await textOf(gateways.fs, `${home}/log`)).toBe('first\nlast\n')
+    })
   },
 )
