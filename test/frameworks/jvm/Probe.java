@@ -5,10 +5,14 @@ import alluxio.client.FileWriter;
 import alluxio.client.RemoteFailure;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** A JVM that does what the lines of its standard input say, fields divided by tabs, and answers each with one line. */
 public final class Probe {
@@ -49,6 +53,8 @@ public final class Probe {
         return Long.toString(reader.length());
       case "read":
         return read(readers.get(words[1]), Long.parseLong(words[2]), Long.parseLong(words[3]), Integer.parseInt(words[4]));
+      case "storm":
+        return storm(words[1], Integer.parseInt(words[2]), Long.parseLong(words[3]));
       case "unbuffer":
         readers.get(words[1]).unbuffer();
         return "";
@@ -91,6 +97,49 @@ public final class Probe {
       at += n;
     }
     return hex(digest);
+  }
+
+  /** Threads that read at random while others close and unbuffer under them; how many reads were right. */
+  private String storm(String path, int threads, long seconds) throws Exception {
+    byte[] whole;
+    try (FileReader reader = client.open(path)) {
+      whole = new byte[(int) reader.length()];
+      reader.read(0, whole, 0, whole.length);
+    }
+    FileReader shared = client.open(path);
+    long end = System.nanoTime() + seconds * 1_000_000_000L;
+    AtomicLong right = new AtomicLong();
+    AtomicReference<Throwable> wrong = new AtomicReference<>();
+    Thread[] running = new Thread[threads];
+    for (int t = 0; t < threads; t++) {
+      Random random = new Random(t);
+      running[t] =
+          new Thread(
+              () -> {
+                ByteBuffer target = random.nextBoolean() ? ByteBuffer.allocate(70_000) : ByteBuffer.allocateDirect(70_000);
+                try {
+                  while (System.nanoTime() < end && wrong.get() == null) {
+                    FileReader reader = random.nextInt(4) == 0 ? client.open(path) : shared;
+                    for (int i = 0; i < 20; i++) {
+                      int at = random.nextInt(whole.length);
+                      target.clear().limit(1 + random.nextInt(target.capacity()));
+                      int n = reader.read(at, target);
+                      if (!target.flip().equals(ByteBuffer.wrap(whole, at, n))) throw new IllegalStateException("wrong bytes");
+                      right.incrementAndGet();
+                      if (random.nextInt(10) == 0) reader.unbuffer();
+                    }
+                    if (reader != shared) reader.close();
+                  }
+                } catch (Throwable e) {
+                  wrong.compareAndSet(null, e);
+                }
+              });
+      running[t].start();
+    }
+    for (Thread thread : running) thread.join();
+    shared.close();
+    if (wrong.get() != null) throw new IllegalStateException(wrong.get());
+    return Long.toString(right.get());
   }
 
   /** Writes bytes that a linear generator makes; aborted where {@code how} says so. */

@@ -1,6 +1,7 @@
 import alluxio.hadoop.AlluxioFileSystem;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.security.PrivilegedExceptionAction;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -17,6 +18,7 @@ import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RemoteIterator;
 import org.apache.hadoop.fs.permission.AclEntry;
+import org.apache.hadoop.security.UserGroupInformation;
 
 /** Walks through what a program does by FileContext and FileSystem, and prints what it saw as JSON. */
 public final class Walk {
@@ -67,8 +69,23 @@ public final class Walk {
     long deadline = System.nanoTime() + 10_000_000_000L;
     while (fs.exists(new Path(root, "given up")) && System.nanoTime() < deadline) Thread.sleep(50);
     field(json, "aborted", String.valueOf(fs.exists(new Path(root, "given up"))));
+    field(json, "owner", quoted(writtenByToken(new Path(args[1]), conf)));
     if (((AlluxioFileSystem) fs).readTally().dataRequests() != 0) throw new IllegalStateException("no short circuit");
     System.out.println(json.append('}'));
+  }
+
+  /** Owner of a file that a stranger wrote with a token of this process' user. */
+  private static String writtenByToken(Path file, Configuration conf) throws Exception {
+    FileSystem issuer = file.getFileSystem(conf);
+    UserGroupInformation stranger = UserGroupInformation.createRemoteUser("stranger");
+    stranger.addToken(issuer.getDelegationToken("nobody"));
+    return stranger.doAs(
+        (PrivilegedExceptionAction<String>)
+            () -> {
+              FileSystem fs = file.getFileSystem(conf);
+              fs.create(file).close();
+              return fs.getFileStatus(file).getOwner();
+            });
   }
 
   private static void field(StringBuilder json, String name, String value) {

@@ -28,7 +28,7 @@ suite(`alluxio:// beside Hadoop${reason === undefined ? '' : ` (skipped: ${reaso
       const root = `/hadoop-${version}`
       const run = await hadoop(version, root)
       // FileContext finds the file system by the key of the guide, makes, lists with locations, renames and reads.
-      expect(JSON.parse(await run('Walk', [root]))).toEqual({
+      expect(JSON.parse(await run('Walk', [root, `alluxio://${cluster.webHdfs}${root}/by-token`]))).toEqual({
         read: 'a file context',
         locations: ['127.0.0.1'],
         capabilities: [true, true, true, false],
@@ -39,6 +39,7 @@ suite(`alluxio:// beside Hadoop${reason === undefined ? '' : ` (skipped: ${reaso
         home: `alluxio:/user/${process.env.USER ?? 'root'}`,
         vectored: 'file',
         aborted: false,
+        owner: process.env.USER ?? 'root',
       })
       const shell = (...words: string[]) => run('org.apache.hadoop.fs.FsShell', words)
       await shell('-mkdir', '-p', `${root}/shell`)
@@ -47,7 +48,7 @@ suite(`alluxio:// beside Hadoop${reason === undefined ? '' : ` (skipped: ${reaso
         'FileContext finds',
       )
       expect(await shell('-ls', '-R', root)).toMatch(/-rw-r--r-- .* \/hadoop-[\d.]+\/shell\/test.ts/)
-      expect(await shell('-count', root)).toMatch(/\s+3\s+2\s+\d+/)
+      expect(await shell('-count', root)).toMatch(/\s+3\s+3\s+\d+/)
       await shell('-rm', '-r', '-skipTrash', root)
     },
     240_000,

@@ -91,6 +91,17 @@ suite(`the JVM client${reason === undefined ? '' : ` (skipped: ${reason})`}`, ()
     )
   }, 120_000)
 
+  test.each(['-', 'verify', 'remote'])(
+    'many threads read what others let go (%s)',
+    async (mode) => {
+      const jvm = await start(mode)
+      expect(Number(await jvm.ask('storm', '/warm', 8, 2))).toBeGreaterThan(100)
+      const folder = cluster.folder.slice(cluster.folder.lastIndexOf('/') + 1)
+      expect(await jvm.ask('maps', folder)).toBe('0')
+    },
+    60_000,
+  )
+
   test('names that URLs and paths have trouble with', async () => {
     const jvm = await start()
     for (const name of ['a b+c', '100%41', 'q?x=1&y#z', 'é中😀', ';:@,\'"\\<>|', '~.-_*']) {

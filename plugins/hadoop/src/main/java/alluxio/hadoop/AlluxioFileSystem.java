@@ -91,7 +91,7 @@ public final class AlluxioFileSystem extends FileSystem {
             .withOnBehalfOf(real == null ? null : user.getShortUserName())
             .withShortCircuit(conf.getBoolean(SHORT_CIRCUIT_KEY, true))
             .withVerifyAlways(conf.getBoolean(VERIFY_KEY, false))
-            .withTimeouts(5_000, 120_000, conf.getLong(RETRY_KEY, 60_000));
+            .withTimeouts(5_000, 60_000, conf.getLong(RETRY_KEY, 60_000));
     Token<?> token = tokenOf(user);
     try {
       return token == null ? options : options.withToken(token.encodeToUrlString());

@@ -37,7 +37,7 @@ public final class ClientOptions {
 
   /** @param proxy {@code host:port} of the WebHDFS gateway of a proxy */
   public static ClientOptions of(String proxy, String user) {
-    return new ClientOptions(proxy, user, null, null, true, false, 5_000, 120_000, 60_000);
+    return new ClientOptions(proxy, user, null, null, true, false, 5_000, 60_000, 60_000);
   }
 
   /** The user for whom {@code user} acts; the gateway has to allow it. Null: nobody else. */
@@ -64,7 +64,7 @@ public final class ClientOptions {
         proxy, user, onBehalfOf, token, shortCircuit, enabled, connectTimeoutMs, readTimeoutMs, retryMs);
   }
 
-  /** Milliseconds: to connect; between two bytes of an answer; that a gateway which is away is waited for. Default 5,000, 120,000, 60,000. */
+  /** Milliseconds: to connect; between two bytes of an answer; that a gateway which is away is waited for. Default 5,000, 60,000, 60,000. */
   public ClientOptions withTimeouts(int connectMs, int readMs, long retryMs) {
     return new ClientOptions(
         proxy, user, onBehalfOf, token, shortCircuit, verifyAlways, connectMs, readMs, retryMs);

@@ -312,10 +312,16 @@ public final class FileReader implements Closeable {
 
     /** An answer whose head was good. @throws the last failure once none is left and time is over */
     HttpConnection open(long from, long to) throws IOException {
+      if (next == 0 && block.isOld()) block = find(index);
       for (; ; ) {
         while (next < block.sources.size()) {
+          String source = block.sources.get(next);
+          if (client.pool.isShunned(source) && !isLastHope()) {
+            next++;
+            continue;
+          }
           try {
-            return client.readRange(block.sources.get(next), path, status.fileId(), block.access, from, to);
+            return client.readRange(source, path, status.fileId(), block.access, from, to);
           } catch (IOException e) {
             failed(e);
           }
@@ -329,6 +335,12 @@ public final class FileReader implements Closeable {
         next = 0;
         if (block.sources.isEmpty()) failed(new IOException("no worker is there to read " + path));
       }
+    }
+
+    /** Whether nobody else is left who could be asked now. */
+    private boolean isLastHope() {
+      for (String source : block.sources) if (!client.pool.isShunned(source)) return false;
+      return true;
     }
 
     void failed(IOException e) {

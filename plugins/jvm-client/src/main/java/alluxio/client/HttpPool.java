@@ -1,6 +1,7 @@
 package alluxio.client;
 
 import java.io.IOException;
+import java.net.ConnectException;
 import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.concurrent.ConcurrentHashMap;
@@ -10,10 +11,12 @@ final class HttpPool {
   /** Below the 5 s after which our servers close an idle connection. */
   private static final long MAX_IDLE_NS = 4_000_000_000L;
   private static final int MAX_IDLE = 64;
+  private static final long SHUN_NS = 10_000_000_000L;
 
   private final int connectTimeoutMs;
   private final int readTimeoutMs;
   private final ConcurrentHashMap<String, ArrayDeque<HttpConnection>> idle = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<String, Long> shunnedUntil = new ConcurrentHashMap<>();
   private volatile boolean closed;
 
   HttpPool(int connectTimeoutMs, int readTimeoutMs) {
@@ -61,7 +64,22 @@ final class HttpPool {
   }
 
   HttpConnection fresh(String address) throws IOException {
-    return new HttpConnection(address, connectTimeoutMs, readTimeoutMs);
+    try {
+      return new HttpConnection(address, connectTimeoutMs, readTimeoutMs);
+    } catch (ConnectException e) {
+      shunnedUntil.put(address, System.nanoTime() + SHUN_NS);
+      throw e;
+    }
+  }
+
+  /** Whether nobody answered there lately: others are to be asked first. */
+  boolean isShunned(String address) {
+    if (shunnedUntil.isEmpty()) return false;
+    Long until = shunnedUntil.get(address);
+    if (until == null) return false;
+    if (System.nanoTime() - until < 0) return true;
+    shunnedUntil.remove(address, until);
+    return false;
   }
 
   /** Takes a connection back; one whose answer was not read to the end is closed. */

@@ -9,6 +9,8 @@ import java.util.Map;
 final class OpenFile {
   /** Blocks of one call; more are asked for when a read comes to them. */
   static final int BLOCKS_PER_CALL = 16;
+  /** Below the minute for which access is given. */
+  private static final long ACCESS_NS = 50_000_000_000L;
 
   final FileStatus status;
   final int from;
@@ -17,6 +19,9 @@ final class OpenFile {
   final List<String> workers = new ArrayList<>();
   /** Parameters that let a request for bytes in. */
   final String access;
+
+  /** When it was asked, {@code System.nanoTime}. */
+  final long askedNs = System.nanoTime();
 
   private OpenFile(FileStatus status, Map<String, Object> answer) throws IOException {
     this.status = status;
@@ -48,6 +53,7 @@ final class OpenFile {
     /** Addresses in the order in which they are to be asked; the holders come first. */
     final List<String> sources = new ArrayList<>();
     final String access;
+    private final long askedNs;
     /** Tier file on this host; null: none. */
     final String path;
     final boolean trustSeal;
@@ -60,11 +66,17 @@ final class OpenFile {
     /** Bytes read through workers. Races cost a call. */
     long throughBytes;
 
+    /** Whether what lets a request for bytes in may not do so any more. */
+    boolean isOld() {
+      return System.nanoTime() - askedNs > ACCESS_NS;
+    }
+
     private Block(Map<String, Object> fields, long offset, OpenFile file) throws IOException {
       this.id = Json.number(fields, "id", 0);
       this.offset = offset;
       this.length = Json.number(fields, "length", 0);
       this.access = file.access;
+      this.askedNs = file.askedNs;
       this.path = Json.string(fields, "path", null);
       this.trustSeal = Json.truth(fields, "trustSeal");
       this.near = Json.truth(fields, "near");
