@@ -1,11 +1,12 @@
 /**
  * The NameNodes of one file system: sends calls to the active one, finds it again after a failover, and signs calls with the
- * user's name or a delegation token. Data goes to DataNodes: `locate` asks where, `read` and `fetch` send the second request.
+ * user's name or a delegation token. Data goes to DataNodes: `locate` asks where, `open` and `fetch` send the second request.
  */
 import type { IncomingMessage } from 'node:http'
 import { AlluxioError, isAlluxioError } from '../../core/index.ts'
 import type { Body } from '../http-transport/body.ts'
 import type { NameNodeAddress } from './addresses.ts'
+import { DataNodes } from './data-nodes.ts'
 import type { DelegationToken } from './delegation-token.ts'
 import { fromAnswer, fromConnection, malformed, NOT_REACHED, STANDBY, TOKEN_REFUSED } from './errors.ts'
 import { type Endpoint, type Transport, textOf } from './transport.ts'
@@ -53,6 +54,7 @@ export class NameNodes {
   readonly transport: Transport
   readonly #options: NameNodesOptions
   readonly #onApiCall: (api: string) => void
+  readonly #dataNodes = new DataNodes()
   #token: DelegationToken | undefined
   #active = 0
 
@@ -87,11 +89,30 @@ export class NameNodes {
     })
     // Whoever asks where goes there.
     this.#onApiCall(`${call.op} data`)
+    if (call.op === 'OPEN' && this.#token === undefined)
+      this.#dataNodes.learn(encodePath(call.path), location)
     return location
   }
 
+  /** Opens a range of a file, where it is short on a DataNode that was named before. @throws AlluxioError */
+  async open(call: HdfsCall, offset: number, length: number): Promise<Body> {
+    const near =
+      this.#token === undefined ? this.#dataNodes.near(encodePath(call.path), offset, length) : undefined
+    if (near !== undefined) {
+      this.#onApiCall(`${call.op} data`)
+      try {
+        return await this.#read(call, near)
+      } catch (error) {
+        if (call.signal?.aborted) throw error
+        // Whatever it was, the NameNode knows better.
+        this.#dataNodes.failed(near)
+      }
+    }
+    return this.#read(call, await this.locate(call))
+  }
+
   /** Second step of OPEN: the content. @throws AlluxioError */
-  async read(call: HdfsCall, location: Location): Promise<Body> {
+  async #read(call: HdfsCall, location: Location): Promise<Body> {
     const { method, signal, silenceMs } = call
     const at = placeOf(location)
     try {

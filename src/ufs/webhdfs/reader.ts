@@ -122,7 +122,7 @@ export class HdfsRead implements ChunkSource {
     const { offset, signal } = this.#options
     const length = Math.min(this.#options.length, fileLength - offset, LONGEST)
     const call: HdfsCall = { method: 'GET', op: 'OPEN', path: this.#place, query: { offset, length }, signal }
-    const body = await nodes.read(call, await nodes.locate(call))
+    const body = await nodes.open(call, offset, length)
     try {
       const after = await this.#look()
       this.#check(after, fingerprint)

@@ -208,6 +208,46 @@ suite(`HDFS${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
     expect(await md5Of(store, 'swept/file')).toBe(md5OfBlocks(6))
   }, 60_000)
 
+  test('short reads go to a DataNode that is known, and are checked as others are', async () => {
+    const metrics = new Metrics()
+    const counted = await openStore(`${server.uri}/tests`, server.options(HASTY), {
+      runtime: systemRuntime,
+      log: silentLog,
+      metrics,
+    })
+    const calls = (api: string) => {
+      const found = Object.entries(metrics.values()).find(
+        ([name]) => name.startsWith('alluxio_ufs_api_calls_total') && name.includes(`api="${api}"`),
+      )
+      return found?.[1] ?? 0
+    }
+    const put = async (path: string, text: string) => {
+      const writer = await counted.create(path)
+      await writer.write(Buffer.from(text))
+      return (await writer.close()).fingerprint
+    }
+    const read = async (path: string, fingerprint: string, offset = 0, length = 1e6) => {
+      const chunks: Uint8Array[] = []
+      for await (const chunk of counted.open(path, { offset, length, fingerprint })) chunks.push(chunk)
+      return Buffer.concat(chunks).toString()
+    }
+    const names = Array.from({ length: 10 }, (_, i) => `near/file ${i} %41 ü`)
+    const versions = await Promise.all(names.map((name) => put(name, `content of ${name}`)))
+    const before = { asked: calls('OPEN'), data: calls('OPEN data'), status: calls('GETFILESTATUS') }
+    for (const [i, name] of names.entries()) expect(await read(name, versions[i]!)).toBe(`content of ${name}`)
+    expect(await read(names[0]!, versions[0]!, 3, 4)).toBe('tent')
+    // The first names of a NameNode's answer may be written in another way than ours.
+    expect(calls('OPEN') - before.asked).toBeLessThanOrEqual(2)
+    expect(calls('OPEN data') - before.data).toBe(names.length + 1)
+    expect(calls('GETFILESTATUS') - before.status).toBe(names.length + 1)
+    await put(names[0]!, 'another content')
+    await expect(read(names[0]!, versions[0]!)).rejects.toMatchObject({ reason: 'SOURCE_CHANGED' })
+    await counted.delete(names[1]!)
+    await expect(read(names[1]!, versions[1]!)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    expect(await read(names[2]!, versions[2]!)).toBe(`content of ${names[2]}`)
+    await counted.close()
+  }, 60_000)
+
   test('a wrong port and an RPC port are told as such', async () => {
     const at = (port: number) =>
       open('', { ...ONCE, 'alluxio.underfs.hdfs.namenodes': `http://127.0.0.1:${port}` })
