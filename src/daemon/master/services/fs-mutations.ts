@@ -85,7 +85,8 @@ export class FsMutations implements Pick<Fs, Mutations> {
     if (request.staged === true) return this.#stage(asked, caller)
     return this.#ready([path], async () => {
       const existing = request.overwrite ? this.#modules.namespace.inode(path) : undefined
-      const leaving = this.#leaving(existing)
+      const strangers = isThrough(request.writeType) ? this.#modules.persistence.strangers(path) : undefined
+      const leaving = this.#leaving(existing) ?? strangers
       if (leaving !== undefined) {
         await leaving
         return this.create(request, call)
@@ -267,7 +268,10 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const caller = this.#caller(call)
     return this.#onKnown(src, [src, dst], async () => {
       const inode = this.#modules.namespace.inode(src)
-      const leaving = this.#leaving(inode)
+      const there = overwrite ? this.#modules.namespace.inode(dst) : undefined
+      const moves = inode?.record.persistence === 'PERSISTED'
+      const strangers = moves ? this.#modules.persistence.strangers(dst) : undefined
+      const leaving = this.#leaving(inode) ?? this.#leaving(there) ?? strangers
       if (leaving !== undefined) {
         await leaving
         return this.rename(request, call)

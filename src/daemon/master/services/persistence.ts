@@ -52,6 +52,7 @@ interface Attempt {
   /** Namespace path and under-store target at the time of dispatch. */
   readonly path: string
   readonly sentMs: number
+  readonly ended: PromiseWithResolvers<void>
 }
 
 /** Persists under way in the whole cluster, and on one worker. */
@@ -206,7 +207,7 @@ export class Persistence implements Component {
       owner: record.owner,
       group: record.group,
     }
-    const attempt = { taskId, workerId, path, sentMs: now }
+    const attempt = { taskId, workerId, path, sentMs: now, ended: Promise.withResolvers<void>() }
     this.#underWay.set(fileId, attempt)
     this.#pathsUnderWay.add(path)
     this.#perWorker.set(workerId, (this.#perWorker.get(workerId) ?? 0) + 1)
@@ -248,6 +249,19 @@ export class Persistence implements Component {
     const upload = namespace.intents.uploadOf(id)
     if (upload === undefined || !placesOf(upload).includes(path)) return undefined
     return changes.run([path], () => namespace.intents.begin({ op: 'drop', path, length }, upload.id))
+  }
+
+  /**
+   * Before something else is put at a path in the store, or below it: resolves when an attempt for a file that has left has ended.
+   * It may have seen what stood there then, and would replace what comes now.
+   */
+  strangers(path: string): undefined | Promise<void> {
+    if (this.#underWay.size === 0) return undefined
+    const { namespace } = this.#modules
+    for (const [fileId, attempt] of this.#underWay)
+      if (isWithin(attempt.path, path) && namespace.inodeById(fileId)?.path !== attempt.path)
+        return attempt.ended.promise
+    return undefined
   }
 
   /** Whether bytes are on their way to this path: what the store has there is not to be taken for a file yet. */
@@ -345,6 +359,7 @@ export class Persistence implements Component {
     if (this.#underWay.get(fileId) !== attempt) return
     this.#underWay.delete(fileId)
     this.#pathsUnderWay.delete(attempt.path)
+    attempt.ended.resolve()
     this.#perWorker.set(attempt.workerId, (this.#perWorker.get(attempt.workerId) ?? 1) - 1)
   }
 }
