@@ -268,10 +268,9 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const caller = this.#caller(call)
     return this.#onKnown(src, [src, dst], async () => {
       const inode = this.#modules.namespace.inode(src)
-      const there = overwrite ? this.#modules.namespace.inode(dst) : undefined
       const moves = inode?.record.persistence === 'PERSISTED'
       const strangers = moves ? this.#modules.persistence.strangers(dst) : undefined
-      const leaving = this.#leaving(inode) ?? this.#leaving(there) ?? strangers
+      const leaving = this.#leaving(inode) ?? strangers
       if (leaving !== undefined) {
         await leaving
         return this.rename(request, call)
