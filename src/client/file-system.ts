@@ -264,11 +264,12 @@ export class ClusterFileSystem implements FileSystem {
     return statusOfEntry(path, entry)
   }
 
-  async rename(src: string, dst: string): Promise<void> {
+  async rename(src: string, dst: string, options: { readonly overwrite?: boolean } = {}): Promise<void> {
     await this.#fs.rename({
       src: canonicalPath(src),
       dst: canonicalPath(dst),
       commandId: this.#commandId(),
+      ...defined(options),
     })
   }
 

@@ -281,7 +281,12 @@ export interface FileSystem extends AsyncDisposable {
     },
   ): Promise<FileStatus>
   /** Waits for as long as the master works on it, which may be long in an object store; it goes on if the caller leaves. */
-  rename(src: string, dst: string): Promise<void>
+  rename(
+    src: string,
+    dst: string,
+    /** Replace a file by a file, an empty directory by a directory; in one step unless the source is in a store already. */
+    options?: { readonly overwrite?: boolean },
+  ): Promise<void>
   delete(
     path: string,
     options?: {

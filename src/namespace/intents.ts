@@ -7,7 +7,7 @@
 import { type FileId, isWithin, type MountId } from '../core/index.ts'
 import type { Engine } from './engine.ts'
 import { EVERYTHING, idKey, readId } from './keys.ts'
-import type { Caller, CompleteRequest, CreateOutcome, CreateRequest, MkdirRequest } from './types.ts'
+import type { Caller, CompleteRequest, CreateOutcome, CreateRequest, Inode, MkdirRequest } from './types.ts'
 
 export type IntentId = number & { readonly __intent: true }
 
@@ -179,9 +179,13 @@ export class Intents {
 
   /** Stages the end of the object whose file was replaced. */
   replaced(outcome: CreateOutcome): CreateOutcome {
-    const { path } = outcome.inode
-    if (outcome.replaced?.record.persistence !== 'PERSISTED') return outcome
-    return { ...outcome, drop: this.#put({ op: 'drop', path }) }
+    const drop = this.dropped(outcome.inode.path, outcome.replaced)
+    return drop === undefined ? outcome : { ...outcome, drop }
+  }
+
+  /** Stages the end of the object of a file that had the path until now. */
+  dropped(path: string, replaced: Inode | undefined): Intent | undefined {
+    return replaced?.record.persistence === 'PERSISTED' ? this.#put({ op: 'drop', path }) : undefined
   }
 
   #put(change: Change): Intent {

@@ -6,7 +6,7 @@ import type { Directory } from './directory.ts'
 import { type Engine, invalid, needsEdge } from './engine.ts'
 import { idKey, inodeKey } from './keys.ts'
 import { notFound, type Place } from './tree.ts'
-import type { Caller, DeleteOutcome, DeleteRequest, RenameRequest } from './types.ts'
+import type { Caller, DeleteOutcome, DeleteRequest, Inode, RenameRequest } from './types.ts'
 
 type Existing = Place & { readonly record: Buffer }
 
@@ -15,6 +15,8 @@ interface Move {
   readonly from: Directory
   readonly to: Directory
   readonly name: string
+  /** What is replaced. */
+  readonly existing: Existing | undefined
 }
 
 /** What `rename` would say, without renaming. */
@@ -24,15 +26,13 @@ export function checkRename(engine: Engine, request: RenameRequest, caller: Call
   const source = engine.existing(src, caller)
   if (src !== dst && isWithin(dst, src)) throw invalid(`${src} cannot be moved into itself (${dst})`)
   const found = engine.place(dst, caller)
-  if (found.record !== undefined) {
-    throw new AlluxioError('ALREADY_EXISTS', `${dst} exists already: a rename does not replace it`, {
-      details: { path: dst },
-    })
-  }
+  const existing = found.record === undefined ? undefined : { ...found, record: found.record }
+  if (existing !== undefined) checkReplaced(engine, request, source, existing)
   refuseMounts(engine, src, 'renamed')
   const from = source.parent!
   const to = found.parent!
   engine.access.takeName(from, new RecordView(source.record), caller, src)
+  if (existing !== undefined) engine.access.takeName(to, new RecordView(existing.record), caller, dst)
   engine.access.changeNames(to, caller, dst)
   const mount = engine.mounts.checkWritable(src)
   if (mount !== engine.mounts.checkWritable(dst)) {
@@ -44,11 +44,39 @@ export function checkRename(engine: Engine, request: RenameRequest, caller: Call
       },
     )
   }
-  return { source, from, to, name: found.name }
+  return { source, from, to, name: found.name, existing }
 }
 
-export function rename(engine: Engine, request: RenameRequest, caller: Caller): void {
-  const { source, from, to, name } = checkRename(engine, request, caller)
+function checkReplaced(
+  engine: Engine,
+  { src, dst, overwrite }: RenameRequest,
+  source: Existing,
+  existing: Existing,
+): void {
+  if (overwrite !== true || src === dst) {
+    throw new AlluxioError('ALREADY_EXISTS', `${dst} exists already: a rename does not replace it`, {
+      details: { path: dst },
+    })
+  }
+  if (source.record[1] !== existing.record[1]) {
+    throw new AlluxioError('CONFLICT', `${src} and ${dst} must both be files or both be directories`, {
+      reason: 'OTHER_KIND',
+      details: { path: dst },
+    })
+  }
+  refuseMounts(engine, dst, 'replaced')
+  const record = new RecordView(existing.record)
+  if (record.directory && record.length > 0) {
+    throw new AlluxioError('DIRECTORY_NOT_EMPTY', `${dst} is a directory with ${record.length} entries`, {
+      details: { path: dst },
+    })
+  }
+}
+
+/** Returns what was replaced. */
+export function rename(engine: Engine, request: RenameRequest, caller: Caller): Inode | undefined {
+  const { source, from, to, name, existing } = checkRename(engine, request, caller)
+  const replaced = existing === undefined ? undefined : removePlace(engine, request.dst, existing).inode
   const { tree } = engine
   const nowMs = engine.runtime.now()
   const meeting = commonAncestor(from, to)
@@ -72,9 +100,10 @@ export function rename(engine: Engine, request: RenameRequest, caller: Caller): 
   tree.touch(from, -1, nowMs)
   tree.touch(to, 1, nowMs)
   if (from !== to) keepAge(engine, source, from, to)
-  if (request.persisted !== true) return
+  if (request.persisted !== true) return replaced
   engine.materialised(new RecordView(source.record).id, nowMs)
   persistAncestors(engine, to)
+  return replaced
 }
 
 /** The target's last listing did not see the file: it says no more of it than what is known of where it comes from. */

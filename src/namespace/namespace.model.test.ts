@@ -154,13 +154,20 @@ class Model {
     this.make(path, options.recursive, caller, newNode(caller, true, options.mode))
   }
 
-  rename(src: string, dst: string, caller: Caller): void {
+  rename(src: string, dst: string, caller: Caller, overwrite: boolean): void {
     if (src === '/' || dst === '/') throw new Failure('INVALID_ARGUMENT')
     const node = this.existing(src, caller)
     if (src !== dst && isWithin(dst, src)) throw new Failure('INVALID_ARGUMENT')
-    if (this.look(dst, caller) !== undefined) throw new Failure('ALREADY_EXISTS')
+    const there = this.look(dst, caller)
+    if (there !== undefined) {
+      if (!overwrite || src === dst) throw new Failure('ALREADY_EXISTS')
+      if (there.directory !== node.directory) throw new Failure('CONFLICT')
+      this.refuseMounts(dst)
+      if (this.below(dst).length > 0) throw new Failure('DIRECTORY_NOT_EMPTY')
+    }
     this.refuseMounts(src)
     this.takeName(src, node, caller)
+    if (there !== undefined) this.takeName(dst, there, caller)
     this.may(this.nodes.get(parentPath(dst))!, caller, 2)
     this.writable(src)
     this.writable(dst)
@@ -276,7 +283,16 @@ const step = fc.oneof(
       mode,
     }),
   },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('rename' as const), path, dst: path, caller }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('rename' as const),
+      path,
+      dst: path,
+      caller,
+      overwrite: fc.boolean(),
+    }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant('delete' as const), path, caller, recursive: fc.boolean() }),
@@ -341,7 +357,7 @@ async function run(world: World, s: Step): Promise<string> {
         )
         break
       case 'rename':
-        await namespace.rename({ src: s.path, dst: s.dst }, s.caller)
+        await namespace.rename({ src: s.path, dst: s.dst, overwrite: s.overwrite }, s.caller)
         break
       case 'delete':
         await namespace.delete({ path: s.path, recursive: s.recursive }, s.caller)
@@ -389,7 +405,7 @@ function runModel(model: Model, s: Step): string {
         model.mkdir(s.path, s.caller, s)
         break
       case 'rename':
-        model.rename(s.path, s.dst, s.caller)
+        model.rename(s.path, s.dst, s.caller, s.overwrite)
         break
       case 'delete':
         model.delete(s.path, s.recursive, s.caller)

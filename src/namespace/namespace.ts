@@ -31,7 +31,7 @@ import { Credentials } from './credentials.ts'
 import { Engine } from './engine.ts'
 import { format } from './format.ts'
 import { expired, persistQueue, pins } from './indexes.ts'
-import { type IntentId, Intents } from './intents.ts'
+import { type Intent, type IntentId, Intents } from './intents.ts'
 import { inodeKey } from './keys.ts'
 import { Listing } from './listing.ts'
 import { load, loadEnd, vanishAt } from './load.ts'
@@ -409,13 +409,14 @@ export class Namespace {
     )
   }
 
-  rename(request: t.RenameRequest, caller: t.Caller): Promise<void> {
+  /** Resolves with the intent to drop the object of a file that was replaced, if it has one. */
+  rename(request: t.RenameRequest, caller: t.Caller): Promise<Intent | undefined> {
     return this.#mutate(
       'rename',
       request,
-      () => rename(this.#engine, request, caller),
+      () => this.intents.dropped(request.dst, rename(this.#engine, request, caller)),
       () => 0,
-      () => {},
+      () => undefined,
     )
   }
 

@@ -145,6 +145,8 @@ export interface MkdirRequest extends Command {
 export interface RenameRequest extends Command {
   readonly src: string
   readonly dst: string
+  /** What is there is replaced in the same step: a file by a file, an empty directory by a directory. */
+  readonly overwrite?: boolean
   /** The under-store has moved it already, and the directory that it lies in now is there too. @default false */
   readonly persisted?: boolean
 }

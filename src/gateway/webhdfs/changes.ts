@@ -84,17 +84,13 @@ async function strictRename(fs: FileSystem, src: string, dst: string, overwrite:
   if (target === undefined) {
     const parent = await fs.getStatus(parentPath(dst))
     if (!parent.folder) throw new AlluxioError('NOT_A_DIRECTORY', `the parent of ${dst} is a file`)
-    return fs.rename(src, dst)
-  }
-  if (target.folder !== source.folder) {
+  } else if (target.folder !== source.folder) {
     throw new AlluxioError('CONFLICT', `${src} and ${dst} must both be files or both be directories`)
-  }
-  if (!overwrite) throw exists(dst, 'it is in the way of the rename')
-  if (target.folder && target.length > 0) {
+  } else if (!overwrite) throw exists(dst, 'it is in the way of the rename')
+  else if (target.folder && target.length > 0) {
     throw new AlluxioError('CONFLICT', `the destination directory ${dst} is not empty`)
   }
-  await fs.delete(dst)
-  await fs.rename(src, dst)
+  await fs.rename(src, dst, { overwrite })
 }
 
 function exists(path: string, why: string): AlluxioError {

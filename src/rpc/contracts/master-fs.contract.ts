@@ -151,7 +151,13 @@ export const MasterFs = contract({
       id: 8,
       ...WRITE,
       doc: 'Moves a file or directory within one mount.',
-      request: T.Object({ src: path, dst: path, commandId }),
+      request: T.Object({
+        src: path,
+        dst: path,
+        commandId,
+        /** Replace a file by a file, an empty directory by a directory; in one step unless it changes a store. */
+        overwrite: T.Optional(T.Boolean()),
+      }),
       response: T.Object({}),
     }),
     delete: unary({

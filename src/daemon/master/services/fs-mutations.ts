@@ -264,22 +264,49 @@ export class FsMutations implements Pick<Fs, Mutations> {
   readonly rename: Fs['rename'] = (request, call) => {
     const src = canonicalPath(request.src)
     const dst = canonicalPath(request.dst)
-    const asked = { src, dst, commandId: request.commandId }
+    const { overwrite = false, commandId } = request
+    const asked = { src, dst, commandId }
     const caller = this.#caller(call)
     return this.#onKnown(src, [src, dst], async () => {
       const inode = this.#modules.namespace.inode(src)
+      const there = overwrite ? this.#modules.namespace.inode(dst) : undefined
       const moves = inode?.record.persistence === 'PERSISTED'
       const strangers = moves ? this.#modules.persistence.strangers(dst) : undefined
-      const leaving = this.#leaving(inode) ?? strangers
+      const leaving = this.#leaving(inode) ?? this.#leaving(there) ?? strangers
       if (leaving !== undefined) {
         await leaving
         return this.rename(request, call)
       }
+      if (there !== undefined && (await this.#renameOver(asked, inode, there, caller))) return {}
       if (inode?.record.persistence === 'PERSISTED')
         await this.#renamePersisted(asked, caller).catch((error: unknown) => this.#inTheWay(dst, error))
       else await this.#modules.namespace.rename(asked, caller)
       return {}
     })
+  }
+
+  /** False when what was there has gone and the rename is still to be done: an object store cannot do both in one step. */
+  async #renameOver(
+    asked: { src: string; dst: string; commandId: Uint8Array },
+    source: Inode | undefined,
+    there: Inode,
+    caller: Caller,
+  ): Promise<boolean> {
+    const { namespace, changes, freer } = this.#modules
+    const { dst, commandId } = asked
+    const over = { ...asked, overwrite: true }
+    const isStored = there.record.persistence === 'PERSISTED'
+    if (source?.record.persistence === 'PERSISTED' || (isStored && there.record.directory)) {
+      if (namespace.isRepeat(commandId)) return false
+      namespace.checkRename(over, caller)
+      if (isStored) await this.remove({ path: dst, recursive: false }, caller)
+      else await namespace.delete({ path: dst, recursive: false }, caller)
+      return false
+    }
+    if (isStored) await changes.run([dst], () => namespace.rename(over, caller))
+    else await namespace.rename(over, caller)
+    freer.kick()
+    return true
   }
 
   async #renamePersisted(

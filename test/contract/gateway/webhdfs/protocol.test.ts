@@ -1,4 +1,6 @@
 /** The operations of WebHDFS, asked one by one. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { Cluster, patternBytes } from '../../../support/cluster.ts'
 import { ask, exceptionOf, Hdfs } from './http.ts'
@@ -330,6 +332,49 @@ describe('directories', () => {
     expect(exceptionOf(await rename('/ren/c', '/ren/x', { renameoptions: 'SOMETIMES' }))).toBe(
       'IllegalArgumentException',
     )
+  })
+})
+
+describe('an overwriting rename', () => {
+  const options = { renameoptions: 'OVERWRITE' }
+
+  test.each([
+    ['neither', false, false],
+    ['the target', false, true],
+    ['the source', true, false],
+    ['both', true, true],
+  ])('is right in the under-store when %s is there already', async (name, sourceStored, targetStored) => {
+    const fs = await cluster.connect()
+    const write = async (path: string, text: string, stored: boolean) => {
+      const writer = await fs.create(path, { writeType: stored ? 'CACHE_THROUGH' : 'MUST_CACHE' })
+      await writer.write(Buffer.from(text))
+      await writer.close()
+    }
+    const [source, target] = [`/over/${name}/source`, `/over/${name}/target`]
+    await write(source, 'new', sourceStored)
+    await write(target, 'older', targetStored)
+    const renamed = await hdfs.call('PUT', source, 'RENAME', { destination: target, ...options })
+    expect(renamed.status).toBe(200)
+    expect((await hdfs.read(target)).toString()).toBe('new')
+    expect(await hdfs.status(source)).toBeUndefined()
+    const stored = (path: string) =>
+      readFile(join(cluster.folder, 'ufs', path), 'utf8').catch(() => undefined)
+    expect(await stored(source)).toBeUndefined()
+    expect(await stored(target)).toBe(sourceStored ? 'new' : undefined)
+  })
+
+  test('replaces empty directories, and nothing of another kind', async () => {
+    await hdfs.call('PUT', '/over/a/sub', 'MKDIRS')
+    await hdfs.call('PUT', '/over/b', 'MKDIRS')
+    await hdfs.write('/over/f', Buffer.from('f'))
+    const rename = (from: string, to: string) =>
+      hdfs.call('PUT', from, 'RENAME', { destination: to, ...options })
+    expect(exceptionOf(await rename('/over/b', '/over/a'))).toBe('IOException')
+    expect(exceptionOf(await rename('/over/f', '/over/b'))).toBe('IOException')
+    expect(exceptionOf(await rename('/over/b', '/over/f'))).toBe('IOException')
+    expect((await rename('/over/a', '/over/b')).status).toBe(200)
+    expect(await hdfs.status('/over/b/sub')).toMatchObject({ type: 'DIRECTORY' })
+    expect(await hdfs.status('/over/a')).toBeUndefined()
   })
 })
 
