@@ -7,7 +7,9 @@ import type { FileSystem } from '../../../src/client/index.ts'
 import { Cluster, patternBytes } from '../../support/cluster.ts'
 import { ifAvailable } from '../../support/servers/index.ts'
 import { javaAndMaven } from '../../support/servers/maven.ts'
+import { complete } from '../../support/servers/process.ts'
 import { readWhole, writeWhole } from '../../support/whole-file.ts'
+import { hadoopJar } from '../gateways.ts'
 import { Jvm } from './jvm.ts'
 
 const MIB = 2 ** 20
@@ -56,6 +58,14 @@ function tierFiles(): string[] {
 
 const suite = reason === undefined ? describe : describe.skip
 suite(`the JVM client${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
+  test('its own tests pass', async () => {
+    await hadoopJar()
+    await complete({
+      binary: 'mvn',
+      args: ['-q', '-B', '-f', 'plugins/pom.xml', '-pl', 'jvm-client', 'test'],
+    })
+  }, 300_000)
+
   test('a warm file on this host is read from its tier files, by no request', async () => {
     const bytes = patternBytes(1, LENGTH)
     await writeWhole(fs, '/warm', bytes, 'MUST_CACHE')
@@ -172,6 +182,7 @@ suite(`the JVM client${reason === undefined ? '' : ` (skipped: ${reason})`}`, ()
     expect(await jvm.ask('read', 'a', 0, bytes.length, MIB)).toBe(sha(bytes))
     const first = await jvm.tally()
     expect(first).toMatchObject({ localBytes: 0, remoteBytes: bytes.length })
+    await until(async () => (await fs.getStatus('/cold')).cachedBytes === bytes.length)
     expect(await jvm.ask('read', 'a', 0, bytes.length, MIB)).toBe(sha(bytes))
     expect(await jvm.tally()).toMatchObject({ localBytes: bytes.length, remoteBytes: bytes.length })
   }, 120_000)

@@ -31,12 +31,13 @@ public final class FileReader implements Closeable {
   private volatile long lastEnd = -1;
   private volatile boolean closed;
 
-  FileReader(AlluxioClient client, String path, OpenFile file) {
+  FileReader(AlluxioClient client, String path, OpenFile file) throws IOException {
     this.client = client;
     this.path = path;
     this.status = file.status;
     this.length = status.length();
     this.blockSize = status.blockSize();
+    if (length > 0 && blockSize <= 0) throw new IOException("the gateway does not tell the block size of " + path);
     this.blocks = new OpenFile.Block[length == 0 ? 0 : Math.toIntExact((length + blockSize - 1) / blockSize)];
     take(file);
   }

@@ -204,7 +204,7 @@ final class HttpConnection {
       int colon = line.indexOf(':');
       if (colon < 0) continue;
       String value = line.substring(colon + 1).trim();
-      if (is(line, colon, "content-length")) length = Long.parseLong(value);
+      if (is(line, colon, "content-length")) length = lengthOf(value);
       else if (is(line, colon, "transfer-encoding")) chunked = value.equalsIgnoreCase("chunked");
       else if (is(line, colon, "connection")) keepAlive = !value.equalsIgnoreCase("close");
       else if (is(line, colon, "location")) location = value;
@@ -213,6 +213,16 @@ final class HttpConnection {
     boolean none = status < 200 || status == 204 || status == 304;
     if (none) left = 0;
     else if (!chunked && length < 0) throw new IOException(address + " does not tell the length of its answer");
+  }
+
+  private long lengthOf(String value) throws IOException {
+    try {
+      long length = Long.parseLong(value);
+      if (length >= 0) return length;
+    } catch (NumberFormatException e) {
+      // Told below.
+    }
+    throw new IOException(address + " tells no length of its answer: " + value);
   }
 
   private static boolean is(String line, int length, String name) {

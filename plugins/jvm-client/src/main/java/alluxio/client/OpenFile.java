@@ -29,7 +29,8 @@ final class OpenFile {
     this.access = Json.string(answer, "access", "");
     for (Object worker : Json.list(answer.get("workers"))) {
       Map<String, Object> fields = Json.object(worker);
-      workers.add(Json.string(fields, "host", "") + ":" + Json.number(fields, "webPort", 0));
+      String host = Json.string(fields, "host", "");
+      workers.add((host.indexOf(':') < 0 ? host : "[" + host + "]") + ":" + Json.number(fields, "webPort", 0));
     }
     long offset = from * status.blockSize();
     for (Object block : Json.list(answer.get("blocks"))) {

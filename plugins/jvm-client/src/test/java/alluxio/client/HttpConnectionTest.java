@@ -24,6 +24,7 @@ import org.junit.jupiter.api.Test;
 class HttpConnectionTest {
   private ServerSocket server;
   private final AtomicInteger connections = new AtomicInteger();
+  private volatile String[] answers;
   private HttpPool pool;
 
   @BeforeEach
@@ -39,7 +40,11 @@ class HttpConnectionTest {
   }
 
   /** Each connection gets these answers, one for each request, and then ends. */
-  private String answering(String... answers) {
+  private String answering(String... wanted) {
+    boolean isFirst = answers == null;
+    answers = wanted;
+    String address = "127.0.0.1:" + server.getLocalPort();
+    if (!isFirst) return address;
     Thread thread =
         new Thread(
             () -> {
@@ -57,7 +62,7 @@ class HttpConnectionTest {
             });
     thread.setDaemon(true);
     thread.start();
-    return "127.0.0.1:" + server.getLocalPort();
+    return address;
   }
 
   private static boolean readRequest(InputStream in) throws IOException {
@@ -148,6 +153,9 @@ class HttpConnectionTest {
   void whatIsNoHttpIsRefused() {
     assertThrows(IOException.class, () -> get(answering("SSH-2.0-x\r\n\r\n")));
     assertThrows(IOException.class, () -> get(answering("HTTP/1.1 200 OK\r\n\r\n")));
+    for (String length : new String[] {"x", "-1", "99999999999999999999"}) {
+      assertThrows(IOException.class, () -> get(answering("HTTP/1.1 200 OK\r\nContent-Length: " + length + "\r\n\r\n")));
+    }
   }
 
   @Test
