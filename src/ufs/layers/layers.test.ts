@@ -12,7 +12,9 @@ import {
 import { MemoryStore, MemoryTree, memoryFactory } from '../memory/index.ts'
 import { openStore, type UfsModules } from '../registry.ts'
 import type { UnderStore } from '../store.ts'
+import { around } from './around.ts'
 import { TokenBucket } from './limit.ts'
+import { readOnlyStore } from './mode.ts'
 import { isRetriable, RetryPolicy } from './retry-policy.ts'
 import { Redaction } from './secrets.ts'
 
@@ -383,5 +385,25 @@ describe('openStore', () => {
       code: 'INVALID_ARGUMENT',
       message: expect.stringMatching(message),
     })
+  })
+})
+
+describe('maintenance', () => {
+  test('readOnly refuses every change, also moves object by object, and lets reads pass', async () => {
+    const inner = new MemoryStore({}, { runtime: systemRuntime, tree: new MemoryTree() })
+    const asked: string[] = []
+    const moveObjects = async () => {
+      asked.push('moveObjects')
+      return { objects: 0 }
+    }
+    const store = readOnlyStore({ ...around(inner, {}), moveObjects }, 'mem://x')
+    const refused = { code: 'PERMISSION_DENIED', reason: 'UFS_MODE' }
+    await expect(store.moveObjects!('a', 'b')).rejects.toMatchObject(refused)
+    await expect(store.rename('a', 'b')).rejects.toMatchObject(refused)
+    await expect(store.create('a')).rejects.toMatchObject(refused)
+    await expect(store.mkdir('a')).rejects.toMatchObject(refused)
+    await expect(store.delete('a')).rejects.toMatchObject(refused)
+    expect(asked).toEqual([])
+    expect((await store.list('')).entries).toEqual([])
   })
 })

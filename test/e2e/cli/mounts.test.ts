@@ -129,6 +129,15 @@ describe('mounts', () => {
       '/down/file',
     )
     expect(await place.ok('fs', 'mount')).toContain('s3://bucket/x')
+    // What may take long is waited for; who interrupts it is told that it goes on, and where to look.
+    const interrupted = await place.run(['fs', 'rm', '-R', '/down/file'], {
+      onStart: (kill) => setTimeout(() => kill('SIGINT'), 3000),
+    })
+    expect(interrupted).toMatchObject({ status: 130, stdout: '' })
+    expect(interrupted.stderr).toMatch(
+      /Interrupted: if the master has begun to remove \/down\/file, it goes on/,
+    )
+    expect(await place.ok('fsadmin', 'report', 'changes')).toBe('No change of an under-store is under way.\n')
     await place.ok('fs', 'unmount', '/down')
     silent.close()
   }, 60_000)
