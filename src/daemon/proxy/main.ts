@@ -45,6 +45,7 @@ async function serve(config: Config, modules: ProxyModules): Promise<Proxy> {
       proxyUsers: config.get(o.PROXY_USERS),
       blockSizeBytes: config.get(o.BLOCK_SIZE_DEFAULT),
       maxBytes: config.get(o.WEBHDFS_REWRITE_MAX),
+      hostname: config.get(o.PROXY_HOSTNAME),
     },
     {
       users,

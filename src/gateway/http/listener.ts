@@ -1,5 +1,5 @@
 /** An HTTP server whose requests are bounded in size, time and number, and that binds nothing but loopback unless it may. */
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { AlluxioError, fromErrno, type Log } from '../../core/index.ts'
 import { bodyWaits } from './continue.ts'

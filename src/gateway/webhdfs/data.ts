@@ -222,10 +222,9 @@ export function createOptions(asked: HdfsRequest): CreateWords {
 
 const HOST = /^[A-Za-z0-9.:[\]-]{1,255}$/
 
-/** As the client knows this server; never anything that would not be a host in a URL. */
-export function hostOf(request: IncomingMessage): string {
+/** As the client knows this server, else under the name given; never anything that would not be a host in a URL. */
+export function hostOf(request: IncomingMessage, name = '127.0.0.1'): string {
   const { host } = request.headers
   if (host !== undefined && HOST.test(host)) return host
-  const { localAddress = '127.0.0.1', localPort = 0 } = request.socket
-  return `${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`
+  return `${name.includes(':') ? `[${name}]` : name}:${request.socket.localPort ?? 0}`
 }

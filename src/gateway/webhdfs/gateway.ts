@@ -24,6 +24,8 @@ import { placesIn } from './statuses.ts'
 
 export interface WebHdfsOptions extends CallersOptions, RewritesOptions {
   readonly blockSizeBytes: number
+  /** Of this gateway, for callers that do not say how they know it. */
+  readonly hostname: string
 }
 
 export interface WebHdfsModules {
@@ -47,6 +49,7 @@ const NOT_PASSED_ON = new Set([
 
 export class WebHdfsGateway {
   readonly #modules: WebHdfsModules
+  readonly #hostname: string
   readonly #workers: DataWorkers
   readonly #blockTokens: BlockTokens
   readonly #delegations: DelegationTokens
@@ -60,6 +63,7 @@ export class WebHdfsGateway {
   constructor(options: WebHdfsOptions, modules: WebHdfsModules) {
     const { keys, runtime } = modules
     this.#modules = modules
+    this.#hostname = options.hostname
     this.#workers = new DataWorkers(modules)
     this.#blockTokens = new BlockTokens({ key: () => keys.key(), runtime })
     this.#delegations = new DelegationTokens({ keys, runtime })
@@ -236,7 +240,7 @@ export class WebHdfsGateway {
     worker: { readonly host: string; readonly webPort: number } | undefined,
   ): Promise<string | undefined> {
     const { op, path } = asked
-    const host = worker === undefined ? hostOf(request) : `${worker.host}:${worker.webPort}`
+    const host = worker === undefined ? hostOf(request, this.#hostname) : `${worker.host}:${worker.webPort}`
     const token = await this.#blockTokens.issue({ op, path, user })
     const query = `?op=${op}${asked.queryWithout(WITHOUT_OP)}&${TOKEN_PARAMETER}=${token}`
     const location = `http://${host}${PREFIX}${encodePath(path)}${query}`
