@@ -24,7 +24,8 @@ export function acceptRawTargets(server: Server): void {
     if (taken.has(socket)) return
     const head = failure.code === 'HPE_INVALID_URL' ? failure.rawPacket : undefined
     if (head === undefined || !startsRequest(head, failure.bytesParsed ?? 0)) {
-      if (socket.writable && failure.code !== 'ECONNRESET') socket.end(REFUSAL)
+      // Only ended it would stay open for as long as the client likes.
+      if (socket.writable && failure.code !== 'ECONNRESET') socket.end(REFUSAL, () => socket.destroy())
       else socket.destroy()
       return
     }

@@ -93,7 +93,7 @@ export class ObjectReads {
   }
 
   /** What of the object is to be sent; undefined when a condition has answered already. */
-  #slice(exchange: Exchange, status: FileStatus, info: ObjectInfo): Slice | undefined {
+  #slice(exchange: Exchange, status: Told, info: ObjectInfo): Slice | undefined {
     const { headers } = exchange.request
     const { etag } = info
     const modifiedMs = status.lastModificationTimeMs
@@ -124,19 +124,19 @@ export class ObjectReads {
     }
     if (!status.folder || status.xattr[MARKER_XATTR] === undefined) throw noSuchKey(request.key)
     const info = infoOf(status)
-    const slice = this.#slice(exchange, folderStatus(status), { ...info, etag: EMPTY_MD5 })
+    const told = { length: 0, lastModificationTimeMs: status.lastModificationTimeMs }
+    const slice = this.#slice(exchange, told, { ...info, etag: EMPTY_MD5 })
     if (slice === undefined) return
     const typed = { ...info, etag: EMPTY_MD5, headers: { 'content-type': FOLDER_TYPE, ...info.headers } }
-    response.writeHead(200, headersFor(exchange, folderStatus(status), typed, slice))
+    response.writeHead(200, headersFor(exchange, told, typed, slice))
     response.end()
   }
 }
 
 export const EMPTY_MD5 = 'd41d8cd98f00b204e9800998ecf8427e'
 
-function folderStatus(status: FileStatus): FileStatus {
-  return Object.create(status, { length: { value: 0 } })
-}
+/** What of a file its answer tells. */
+type Told = Pick<FileStatus, 'length' | 'lastModificationTimeMs'>
 
 /** @param parts sizes of the parts in runs: number, size, number, size, … */
 function partOf(text: string, length: number, parts: readonly number[]): Slice {
@@ -162,7 +162,7 @@ function partOf(text: string, length: number, parts: readonly number[]): Slice {
   return { ...found, parts: count }
 }
 
-function headersFor(exchange: Exchange, status: FileStatus, info: ObjectInfo, slice: Slice): Headers {
+function headersFor(exchange: Exchange, status: Told, info: ObjectInfo, slice: Slice): Headers {
   const { request } = exchange
   const headers = headersOf(exchange)
   const { start, end, partial, parts } = slice

@@ -30,16 +30,16 @@ export class Tagging {
       request.method === 'PUT'
         ? await receiveDocument(request, payload, this.#modules.runtime, MAX_TAGGING_BYTES)
         : ''
-    const { path, xattr, ...rest } = await this.status(exchange)
+    const status = await this.status(exchange)
     if (request.method === 'GET') {
       let inner = ''
-      for (const [name, value] of tagsOf({ path, xattr, ...rest })) {
+      for (const [name, value] of tagsOf(status)) {
         inner += `<Tag>${element('Key', name)}${element('Value', value)}</Tag>`
       }
       return answerXml(exchange, 'Tagging', `<TagSet>${inner}</TagSet>`)
     }
     const tags = request.method === 'PUT' ? Buffer.from(tagsIn(text)) : null
-    await fs.setAttribute(path, { xattr: { [TAGS_XATTR]: tags } })
+    await fs.setAttribute(status.path, { xattr: { [TAGS_XATTR]: tags } })
     answerEmpty(exchange, request.method === 'PUT' ? 200 : 204)
   }
 
