@@ -53,6 +53,7 @@ async function serve(config: Config, modules: ProxyModules): Promise<Proxy> {
       admin,
       runtime,
       log,
+      metrics,
     },
   )
   const bind = {

@@ -52,6 +52,7 @@ export class Callers {
         'this gateway believes user.name only from its own host: use a delegation token, or set alluxio.proxy.webhdfs.trust.user.name',
       )
     }
+    refuseBrowsers(request)
     const user = named(asked.get('user.name')) ?? NOBODY
     const doAs = named(asked.get('doas'))
     if (doAs === undefined || doAs === user) return { user, realUser: '', byToken: false }
@@ -81,6 +82,15 @@ export class Callers {
       `user ${user} may not act for ${doAs} from ${address}: alluxio.security.proxyusers does not say so`,
     )
   }
+}
+
+/**
+ * A page of any site could have its reader's browser ask in the reader's name: scripts and forms of browsers say where they come from.
+ */
+function refuseBrowsers({ headers }: IncomingMessage): void {
+  const site = headers['sec-fetch-site']
+  if (headers.origin === undefined && (site === undefined || site === 'none')) return
+  throw new AlluxioError('PERMISSION_DENIED', 'this gateway does not answer to pages of web sites')
 }
 
 function allows(names: ReadonlySet<string>, name: string): boolean {

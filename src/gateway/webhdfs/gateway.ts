@@ -5,15 +5,25 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Admin, GatewayKeys } from '../../client/index.ts'
-import { AlluxioError, isAlluxioError, type Log, type Runtime, toAlluxioError } from '../../core/index.ts'
+import {
+  AlluxioError,
+  type Counter,
+  type Family,
+  isAlluxioError,
+  type Log,
+  type Metrics,
+  type Runtime,
+  toAlluxioError,
+} from '../../core/index.ts'
 import type { Users } from '../users.ts'
 import * as attributes from './attributes.ts'
 import { BlockTokens, TOKEN_PARAMETER } from './block-token.ts'
-import { type Caller, Callers, type CallersOptions } from './callers.ts'
+import { Callers, type CallersOptions } from './callers.ts'
 import * as changes from './changes.ts'
 import { createOptions, DataHalf, hostOf, rangeOf } from './data.ts'
 import { DataWorkers } from './data-workers.ts'
 import { DelegationTokens } from './delegation-tokens.ts'
+import * as delegations from './delegations.ts'
 import { listLocated, openFile } from './open-file.ts'
 import { type HdfsCall, type Operation, sendFailure, sendJson } from './operation.ts'
 import { PromisedFiles } from './promised-files.ts'
@@ -35,6 +45,7 @@ export interface WebHdfsModules {
   readonly admin: Admin
   readonly runtime: Runtime
   readonly log: Log
+  readonly metrics: Metrics
 }
 
 /** What a redirect does not repeat: who asks is in its token. */
@@ -58,7 +69,8 @@ export class WebHdfsGateway {
   readonly #data: DataHalf
   readonly #promised: PromisedFiles
   /** By method, then operation. */
-  readonly #operations: Readonly<Record<string, ReadonlyMap<string, Operation>>>
+  readonly #operations: Readonly<Record<string, ReadonlyMap<string, Counted>>>
+  readonly #failures: Family<Counter>
 
   constructor(options: WebHdfsOptions, modules: WebHdfsModules) {
     const { keys, runtime } = modules
@@ -71,7 +83,16 @@ export class WebHdfsGateway {
     this.#rewrites = new Rewrites(options, modules)
     this.#data = new DataHalf({ ...modules, tokens: this.#blockTokens, rewrites: this.#rewrites })
     this.#promised = new PromisedFiles(modules)
-    this.#operations = this.#table(options)
+    const { metrics } = modules
+    this.#failures = metrics.counters(
+      'alluxio_proxy_webhdfs_failures_total',
+      'WebHDFS requests refused or failed, by code',
+    )
+    const requests = metrics.counters(
+      'alluxio_proxy_webhdfs_requests_total',
+      'WebHDFS requests, by operation',
+    )
+    this.#operations = this.#table(options, requests)
   }
 
   /** Serves a request if its path is of this protocol. */
@@ -90,9 +111,12 @@ export class WebHdfsGateway {
       const caller = found instanceof Promise ? await found : found
       const operation = this.#operations[request.method ?? '']?.get(asked.op)
       if (operation === undefined) throw this.#unknown(request, asked)
+      operation.count.add()
       const { user } = caller
-      this.#callersOf.set(request, caller)
-      const json = await operation({ asked, user, fs: this.#modules.users.as(user), request, response })
+      const json = await operation.run({
+        ...{ asked, user, caller, request, response },
+        fs: this.#modules.users.as(user),
+      })
       if (json !== undefined) sendJson(response, json)
     } catch (error) {
       this.#failed(error, asked)
@@ -100,12 +124,11 @@ export class WebHdfsGateway {
     }
   }
 
-  /** Who asked, for the few operations that want to know more than the user. */
-  readonly #callersOf = new WeakMap<IncomingMessage, Caller>()
-
   #failed(error: unknown, asked: HdfsRequest | undefined): void {
     const fields = { op: asked?.op, path: asked?.path, error }
-    if (toAlluxioError(error).code === 'INTERNAL') this.#modules.log.error('WebHDFS', fields)
+    const { code } = toAlluxioError(error)
+    this.#failures.with({ code }).add()
+    if (code === 'INTERNAL') this.#modules.log.error('WebHDFS', fields)
     else this.#modules.log.debug('WebHDFS', fields)
   }
 
@@ -118,7 +141,10 @@ export class WebHdfsGateway {
     )
   }
 
-  #table(options: WebHdfsOptions): Readonly<Record<string, ReadonlyMap<string, Operation>>> {
+  #table(
+    options: WebHdfsOptions,
+    requests: Family<Counter>,
+  ): Readonly<Record<string, ReadonlyMap<string, Counted>>> {
     const { aclChange } = attributes
     const get: Record<string, Operation> = {
       OPEN: this.#open,
@@ -144,8 +170,8 @@ export class WebHdfsGateway {
       LISTXATTRS: attributes.listXAttrs,
       GETALLSTORAGEPOLICY: reads.getAllStoragePolicy,
       GETSTORAGEPOLICY: reads.getStoragePolicy,
-      GETDELEGATIONTOKEN: this.#delegationToken,
-      GETDELEGATIONTOKENS: this.#delegationTokens,
+      GETDELEGATIONTOKEN: delegations.issue(this.#delegations, 'one'),
+      GETDELEGATIONTOKENS: delegations.issue(this.#delegations, 'list'),
     }
     const put: Record<string, Operation> = {
       CREATE: this.#create,
@@ -162,18 +188,15 @@ export class WebHdfsGateway {
       SETACL: aclChange('SET', true),
       SETXATTR: attributes.setXAttr,
       REMOVEXATTR: attributes.removeXAttr,
-      RENEWDELEGATIONTOKEN: this.#renewDelegation,
-      CANCELDELEGATIONTOKEN: this.#cancelDelegation,
+      RENEWDELEGATIONTOKEN: delegations.renew(this.#delegations),
+      CANCELDELEGATIONTOKEN: delegations.cancel(this.#delegations),
     }
-    const remove: Record<string, Operation> = { DELETE: changes.remove }
-    const tables = { GET: withRefusals(get, REFUSED_GET), PUT: withRefusals(put, REFUSED_PUT) }
+    const post = { APPEND: this.#append, TRUNCATE: this.#rewrites.truncate, CONCAT: this.#rewrites.concat }
     return {
-      ...tables,
-      POST: withRefusals(
-        { APPEND: this.#append, TRUNCATE: this.#rewrites.truncate, CONCAT: this.#rewrites.concat },
-        REFUSED_POST,
-      ),
-      DELETE: withRefusals(remove, ['DELETESNAPSHOT']),
+      GET: counted(get, REFUSED_GET, requests),
+      PUT: counted(put, REFUSED_PUT, requests),
+      POST: counted(post, REFUSED_POST, requests),
+      DELETE: counted({ DELETE: changes.remove }, ['DELETESNAPSHOT'], requests),
     }
   }
 
@@ -253,42 +276,6 @@ export class WebHdfsGateway {
     response.end()
     return undefined
   }
-
-  readonly #delegationToken: Operation = async ({ asked, request }) => {
-    const token = await this.#issueDelegation(asked, request)
-    return JSON.stringify({ Token: { urlString: token } })
-  }
-
-  readonly #delegationTokens: Operation = async ({ asked, request }) => {
-    const token = await this.#issueDelegation(asked, request)
-    return JSON.stringify({ Tokens: { Token: [{ urlString: token }] } })
-  }
-
-  #issueDelegation(asked: HdfsRequest, request: IncomingMessage): Promise<string> {
-    const { user, realUser } = this.#withoutToken(request, 'issued')
-    return this.#delegations.issue(user, asked.get('renewer') ?? '', realUser)
-  }
-
-  readonly #renewDelegation: Operation = async ({ asked, request }) => {
-    const { user } = this.#withoutToken(request, 'renewed')
-    return `{"long":${await this.#delegations.renew(asked.required('token'), user)}}`
-  }
-
-  readonly #cancelDelegation: Operation = async ({ asked, request }) => {
-    const { user } = this.#withoutToken(request, 'cancelled')
-    await this.#delegations.cancel(asked.required('token'), user)
-    return ''
-  }
-
-  /** A token that could beget tokens would never end. */
-  #withoutToken(request: IncomingMessage, what: string): Caller {
-    const caller = this.#callersOf.get(request)!
-    if (!caller.byToken) return caller
-    throw new AlluxioError(
-      'PERMISSION_DENIED',
-      `a delegation token can be ${what} only by who comes without one`,
-    )
-  }
 }
 
 const WITHOUT_OP = new Set([...NOT_PASSED_ON, 'op'])
@@ -330,15 +317,24 @@ const REFUSED_PUT = [
 ]
 const REFUSED_POST = ['UNSETSTORAGEPOLICY', 'UNSETECPOLICY']
 
-function withRefusals(
+interface Counted {
+  readonly run: Operation
+  readonly count: Counter
+}
+
+function counted(
   operations: Readonly<Record<string, Operation>>,
   refused: readonly string[],
-): ReadonlyMap<string, Operation> {
-  const table = new Map(Object.entries(operations))
+  requests: Family<Counter>,
+): ReadonlyMap<string, Counted> {
+  const table = new Map<string, Counted>()
+  for (const [op, run] of Object.entries(operations)) table.set(op, { run, count: requests.with({ op }) })
+  const count = requests.with({ op: 'unsupported' })
   for (const op of refused) {
-    table.set(op, async () => {
+    const run: Operation = async () => {
       throw new AlluxioError('UNSUPPORTED', `${op} is not supported by Alluxio`)
-    })
+    }
+    table.set(op, { run, count })
   }
   return table
 }

@@ -1,12 +1,15 @@
 /** What every operation of the gateway is given, and how its answer goes out. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FileSystem } from '../../client/index.ts'
+import type { Caller } from './callers.ts'
 import { failureOf } from './failures.ts'
 import type { HdfsRequest } from './request.ts'
 
 export interface HdfsCall {
   readonly asked: HdfsRequest
   readonly user: string
+  /** How the user is known. */
+  readonly caller: Caller
   /** Acts as the user. */
   readonly fs: FileSystem
   readonly request: IncomingMessage

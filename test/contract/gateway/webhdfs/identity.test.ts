@@ -78,6 +78,29 @@ describe('names', () => {
     }
   })
 
+  test('do not count from pages of web sites', async () => {
+    const target = `/webhdfs/v1/shared/f?op=TRUNCATE&newlength=1&user.name=${root}`
+    for (const headers of [
+      { Origin: 'http://evil.example' },
+      { Origin: 'null' },
+      { 'Sec-Fetch-Site': 'cross-site' },
+      { 'Sec-Fetch-Site': 'same-origin', Host: 'rebound.example' },
+    ]) {
+      const answer = await ask(cluster.webHdfs, {
+        method: 'POST',
+        target,
+        headers: headers as Record<string, string>,
+      })
+      expect([headers, answer.status]).toEqual([headers, 403])
+      expect(answer.headers['access-control-allow-origin']).toBeUndefined()
+    }
+    const typed = {
+      target: `/webhdfs/v1/?op=LISTSTATUS&user.name=${root}`,
+      headers: { 'Sec-Fetch-Site': 'none' },
+    }
+    expect((await ask(cluster.webHdfs, typed)).status).toBe(200)
+  })
+
   test('of others are for those who may act for them', async () => {
     const home = async (user: string, doas: string) =>
       call('GET', '/', 'GETHOMEDIRECTORY', { 'user.name': user, doas })
