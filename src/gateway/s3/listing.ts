@@ -122,7 +122,9 @@ async function foldersBefore(
 
 async function* entries(fs: FileSystem, path: string, startAfter: string): AsyncGenerator<FileStatus> {
   try {
-    yield* fs.list(path, startAfter === '' ? {} : { startAfter })
+    // A file lists itself; below its key there is nothing.
+    for await (const status of fs.list(path, startAfter === '' ? {} : { startAfter }))
+      if (status.path !== path) yield status
   } catch (error) {
     if (!isAlluxioError(error, 'NOT_FOUND') && !isAlluxioError(error, 'NOT_A_DIRECTORY')) throw error
   }

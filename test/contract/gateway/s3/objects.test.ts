@@ -225,6 +225,7 @@ describe('objects', () => {
   test('what a namespace cannot hold is refused', async () => {
     await put('x', 'file')
     await put('d/y', 'file')
+    expect(await keys({ Prefix: 'x/' })).toEqual([])
     expect(await refusal(put('x/y', 'below a file'))).toEqual(['ObjectParentIsFile', 409])
     expect(await refusal(put('d', 'in place of a folder'))).toEqual(['ExistingObjectIsDirectory', 409])
     expect(await refusal(put('a//b', 'x'))).toEqual(['InvalidArgument', 400])
