@@ -10,6 +10,7 @@ import { type S3Error, toS3Error } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { Keys } from './keys.ts'
 import { ListObjects } from './list-objects.ts'
+import { Md5Thread } from './md5.ts'
 import { Multipart } from './multipart.ts'
 import { ObjectReads } from './object-reads.ts'
 import { ObjectWrites } from './object-writes.ts'
@@ -48,6 +49,7 @@ export class S3Gateway {
   readonly #signatures: Signatures
   readonly #operations: Operations
   readonly #readers: Readers
+  readonly #md5s = new Md5Thread()
   readonly #requests
   readonly #idPrefix: string
   #requestsSeen = 0
@@ -59,7 +61,7 @@ export class S3Gateway {
     const signingKeys = new SigningKeys({}, { credentials, runtime })
     this.#signatures = new Signatures({ region: options.region }, { keys: signingKeys, runtime })
     this.#readers = new Readers({}, { runtime, log })
-    this.#operations = operationsOf(options, runtime, this.#readers)
+    this.#operations = operationsOf(options, runtime, this.#readers, this.#md5s)
     this.#requests = metrics.counters(
       'alluxio_proxy_s3_requests_total',
       'Requests of the S3 gateway by operation and status',
@@ -73,8 +75,9 @@ export class S3Gateway {
     this.#readers.start()
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#readers.stop()
+    await this.#md5s.stop()
   }
 
   /** Answers a request. */
@@ -154,14 +157,19 @@ function errorXml(error: S3Error, message: IncomingMessage, requestId: string): 
   return Buffer.from(`${XML_HEAD}<Error>${inner}</Error>`)
 }
 
-function operationsOf(options: S3GatewayOptions, runtime: Runtime, readers: Readers): Operations {
+function operationsOf(
+  options: S3GatewayOptions,
+  runtime: Runtime,
+  readers: Readers,
+  md5s: Md5Thread,
+): Operations {
   const keys = new Keys(canonicalPath(options.root))
   const buckets = new Buckets({ keys, runtime })
   const reads = new ObjectReads({ keys, readers, buckets })
-  const writes = new ObjectWrites({ keys, reads, buckets, runtime })
+  const writes = new ObjectWrites({ keys, reads, buckets, runtime, md5s })
   const multipart = new Multipart(
     { maxAgeMs: options.uploadMaxAgeMs },
-    { keys, writes, buckets, readers, runtime },
+    { keys, writes, buckets, readers, runtime, md5s },
   )
   const tagging = new Tagging({ keys, reads, runtime })
   return { buckets, objects: new ListObjects({ keys, buckets }), reads, writes, multipart, tagging }

@@ -11,6 +11,7 @@ import { S3Error, toS3Error } from './errors.ts'
 import { answerEmpty, answerXml, type Exchange, headersOf, iso } from './exchange.ts'
 import type { Keys } from './keys.ts'
 import { compare } from './listing.ts'
+import type { Md5Thread } from './md5.ts'
 import { type Described, describedBy, infoOf, xattrOf } from './object-info.ts'
 import { checkUnsupported, copyInto, copyRange, type ObjectWrites, writtenHeaders } from './object-writes.ts'
 import type { Readers } from './readers.ts'
@@ -38,6 +39,7 @@ export interface MultipartModules {
   readonly buckets: Buckets
   readonly readers: Readers
   readonly runtime: Runtime
+  readonly md5s: Md5Thread
 }
 
 interface Upload extends Described {
@@ -90,7 +92,7 @@ export class Multipart {
     uploadLength(request, payload)
     const [, writer] = await this.#beginPart(exchange, id, number)
     await this.#modules.writes.writing(writer, async () => {
-      const uploaded = await receiveUpload(request, payload, writer, this.#modules.runtime)
+      const uploaded = await receiveUpload(request, payload, writer, this.#modules)
       const { md5, checksums } = uploaded
       const made = { etag: md5.toString('hex'), fileId: writer.fileId, checksums }
       await this.#closePart(fs, id, writer, xattrOf(PLAIN_PART, made))

@@ -7,6 +7,7 @@ import { matches, OF_SOURCE, rangeOf, readCondition } from './conditions.ts'
 import { S3Error, toS3Error } from './errors.ts'
 import { answerEmpty, answerXml, type Exchange, type Headers, iso } from './exchange.ts'
 import type { Keys } from './keys.ts'
+import type { Md5Thread } from './md5.ts'
 import {
   type Described,
   describedBy,
@@ -40,6 +41,7 @@ export interface ObjectWritesModules {
   readonly reads: ObjectReads
   readonly buckets: Buckets
   readonly runtime: Runtime
+  readonly md5s: Md5Thread
 }
 
 /** What has to be in the place of an object for it to be written. */
@@ -62,7 +64,7 @@ export class ObjectWrites {
     const path = this.#modules.keys.path(bucket, key)
     const [expected, writer] = await this.begin(exchange, path)
     await this.writing(writer, async () => {
-      const uploaded = await receiveUpload(request, payload, writer, this.#modules.runtime)
+      const uploaded = await receiveUpload(request, payload, writer, this.#modules)
       const etag = uploaded.md5.toString('hex')
       const { checksums } = uploaded
       await this.publish(writer, expected, xattrOf(described, { etag, fileId: writer.fileId, checksums }))

@@ -6,6 +6,7 @@ import { receive } from '../http/body.ts'
 import { type Checksum, checkChecksum, type Digest, digestOf } from './checksums.ts'
 import { ChunkedBody } from './chunked-body.ts'
 import { S3Error } from './errors.ts'
+import { type Md5, Md5Here, type Md5Thread } from './md5.ts'
 import { checksumsOf } from './object-info.ts'
 import type { S3Request } from './request.ts'
 import type { Payload } from './signature.ts'
@@ -38,24 +39,48 @@ export function uploadLength(request: S3Request, payload: Payload): number {
   return length
 }
 
+/** Bodies up to this size are digested where they are received. */
+const SMALL_BYTES = 2 ** 20
+
+export interface UploadModules {
+  readonly runtime: Runtime
+  readonly md5s: Md5Thread
+}
+
 /** Writes the body into the file, which the caller closes, or aborts if this throws. */
 export async function receiveUpload(
   request: S3Request,
   payload: Payload,
   writer: FileWriter,
-  runtime: Runtime,
+  { runtime, md5s }: UploadModules,
 ): Promise<Uploaded> {
-  const body = new UploadBody(request, payload)
   const length = uploadLength(request, payload)
-  if (length > 0 || payload.kind === 'chunks') {
-    await receive(request.message, (bytes) => body.take(bytes, writer), { runtime })
+  return receiveInto(request, payload, writer, runtime, length > SMALL_BYTES ? md5s.begin() : new Md5Here())
+}
+
+async function receiveInto(
+  request: S3Request,
+  payload: Payload,
+  writer: Pick<FileWriter, 'write'>,
+  runtime: Runtime,
+  md5: Md5,
+): Promise<Uploaded> {
+  try {
+    const body = new UploadBody(request, payload, md5)
+    const length = uploadLength(request, payload)
+    if (length > 0 || payload.kind === 'chunks') {
+      await receive(request.message, (bytes) => body.take(bytes, writer), { runtime })
+    }
+    return await body.finish(length)
+  } catch (error) {
+    md5.abandon()
+    throw error
   }
-  return body.finish(length)
 }
 
 class UploadBody {
   readonly #payload: Payload
-  readonly #md5 = createHash('md5')
+  readonly #md5: Md5
   readonly #sha256: Hash | undefined
   readonly #chunks: ChunkedBody | undefined
   readonly #digests = new Map<Checksum, Digest>()
@@ -63,8 +88,9 @@ class UploadBody {
   readonly #expectedMd5: Buffer | undefined
   #length = 0
 
-  constructor(request: S3Request, payload: Payload) {
+  constructor(request: S3Request, payload: Payload, md5Of: Md5) {
     this.#payload = payload
+    this.#md5 = md5Of
     const { given, trailing, algorithm } = checksumsOf(request)
     this.#given = given
     for (const [checksum, value] of Object.entries(given)) checkChecksum(checksum as Checksum, value)
@@ -84,25 +110,26 @@ class UploadBody {
     if (this.#expectedMd5.length !== 16) throw new S3Error('InvalidDigest')
   }
 
-  take(bytes: Buffer, writer: FileWriter): Promise<unknown> | undefined {
+  take(bytes: Buffer, writer: Pick<FileWriter, 'write'>): Promise<unknown> | undefined {
     if (this.#chunks === undefined) return this.#add(bytes, writer)
     let last: Promise<unknown> | undefined
     for (const data of this.#chunks.push(bytes)) last = this.#add(data, writer)
     return last
   }
 
-  #add(bytes: Buffer, writer: FileWriter): Promise<unknown> {
+  #add(bytes: Buffer, writer: Pick<FileWriter, 'write'>): Promise<unknown> {
     this.#length += bytes.length
-    this.#md5.update(bytes)
+    const room = this.#md5.update(bytes)
     this.#sha256?.update(bytes)
     for (const digest of this.#digests.values()) digest.update(bytes)
-    return writer.write(bytes)
+    const written = writer.write(bytes)
+    return room === undefined ? written : Promise.all([written, room])
   }
 
-  finish(expectedLength: number): Uploaded {
+  async finish(expectedLength: number): Promise<Uploaded> {
     const trailers = this.#chunks?.finish()
     if (this.#length !== expectedLength) throw new S3Error('IncompleteBody')
-    const md5 = this.#md5.digest()
+    const md5 = await this.#md5.digest()
     if (this.#expectedMd5 !== undefined && !this.#expectedMd5.equals(md5)) throw new S3Error('BadDigest')
     if (this.#payload.kind === 'digest' && this.#sha256!.digest('hex') !== this.#payload.sha256)
       throw new S3Error('XAmzContentSHA256Mismatch')
@@ -138,6 +165,6 @@ export async function receiveDocument(
       return Promise.resolve()
     },
   }
-  await receiveUpload(request, payload, writer as FileWriter, runtime)
+  await receiveInto(request, payload, writer, runtime, new Md5Here())
   return Buffer.concat(parts).toString('utf8')
 }
