@@ -39,6 +39,8 @@ export interface FlinkJob {
   /** Class with a main method. */
   readonly main: string
   readonly args: readonly string[]
+  /** Path of a checkpoint or savepoint to begin with. */
+  readonly from?: string
 }
 
 /** Jars of Flink, in one folder. @throws ServerMissing with the reason */
@@ -79,6 +81,12 @@ export class Flink {
     }
   }
 
+  /** SIGKILL, and the same again; it knows no job any more. */
+  async restartJobManager(): Promise<void> {
+    await this.#jobManager.kill()
+    await this.#jobManager.start()
+  }
+
   /** One with two slots more; ready once the JobManager knows it. */
   async addTaskManager(): Promise<ServerProcess> {
     // A killed one is known for a while yet.
@@ -86,7 +94,10 @@ export class Flink {
     const process = this.#process(
       'org.apache.flink.runtime.taskexecutor.TaskManagerRunner',
       ['-Xmx512m', '-XX:MaxDirectMemorySize=256m'],
-      async () => (await fetch(`${this.#rest}/taskmanagers/${id}`)).ok,
+      async () => {
+        const { taskmanagers } = await this.#get<{ taskmanagers: { id: string }[] }>('taskmanagers')
+        return taskmanagers.some((known) => known.id === id)
+      },
       [`-Dtaskmanager.resource-id=${id}`],
     )
     this.#taskManagers.push(process)
@@ -95,19 +106,28 @@ export class Flink {
   }
 
   /** Hands a job in; returns its id. */
-  async submit({ jar, main, args }: FlinkJob): Promise<string> {
+  async submit({ jar, main, args, from }: FlinkJob): Promise<string> {
     const printed = await complete({
       binary: 'java',
       args: [
         ...JAVA,
         ...['-Xmx256m', '-cp', `${this.#jars}/*`, 'org.apache.flink.client.cli.CliFrontend'],
-        ...['run', '-d', '-c', main, jar, ...args],
+        ...['run', '-d', ...(from === undefined ? [] : ['-s', from]), '-c', main, jar, ...args],
       ],
       env: this.#env(),
     })
     const id = /JobID ([0-9a-f]{32})/.exec(printed)?.[1]
     if (id === undefined) throw new Error(`Flink took no job: ${printed}`)
     return id
+  }
+
+  /** Ends a job as if its sources had ended, with a savepoint; resolves when it is over. */
+  async drain(job: string, folder: string): Promise<void> {
+    const body = JSON.stringify({ targetDirectory: folder, drain: true })
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(`${this.#rest}/jobs/${job}/stop`, { method: 'POST', headers, body })
+    if (!answer.ok) throw new Error(`Flink does not end the job: ${await answer.text()}`)
+    await this.until(job, async () => (await this.state(job)) === 'FINISHED')
   }
 
   async state(job: string): Promise<string> {
@@ -125,13 +145,13 @@ export class Flink {
     )
   }
 
-  /** Waits until `done` says so. @throws Error when the job has failed, or with its last words after `timeoutMs` */
+  /** Waits until `done` says so. @throws Error when the job is over before, or with its last words after `timeoutMs` */
   async until(job: string, done: () => Promise<boolean>, timeoutMs = 180_000): Promise<void> {
     const deadline = Date.now() + timeoutMs
     while (!(await done())) {
       const state = await this.state(job)
-      if (state === 'FAILED' || Date.now() > deadline)
-        throw new Error(`the job is ${state}: ${await this.#why(job)}`)
+      const isOver = state === 'FAILED' || state === 'FINISHED' || Date.now() > deadline
+      if (isOver && !(await done())) throw new Error(`the job is ${state}: ${await this.#why(job)}`)
       await pause(100)
     }
   }
