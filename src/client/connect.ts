@@ -6,6 +6,7 @@ import { type Log, type Runtime, silentLog, systemRuntime } from '../core/index.
 import * as o from '../core/options/index.ts'
 import {
   connectRpc,
+  HintsContract,
   MasterAdmin,
   MasterFs,
   MasterGateway,
@@ -18,6 +19,7 @@ import {
 import { adminOf } from './admin.ts'
 import { type ClientModules, ClusterFileSystem } from './file-system.ts'
 import { type GatewayKeys, gatewayKeysOf } from './gateway-keys.ts'
+import { hintsOf } from './hints.ts'
 import { namesOfThisHost } from './hosts.ts'
 import { LocalBlocks } from './local-block.ts'
 import { PathDefaults } from './path-defaults.ts'
@@ -82,7 +84,7 @@ class Clients {
   readonly #config: Config
   readonly #address: string
   readonly #links: Links
-  readonly #shared: Omit<ClientModules, 'fs' | 'admin' | 'syncs' | 'disconnect'>
+  readonly #shared: Omit<ClientModules, 'fs' | 'admin' | 'syncs' | 'hints' | 'disconnect'>
 
   /** @param gathers for who serves many connections, whose calls go to the master together */
   constructor(options: ConnectOptions, modules: ConnectModules, gathers = false) {
@@ -139,6 +141,7 @@ class Clients {
         fs,
         admin: adminOf(master.client(MasterAdmin), fs),
         syncs: syncsOf(master.client(MasterSync)),
+        hints: hintsOf({ ...this.#shared, master: master.client(HintsContract) }),
         disconnect,
       },
     )

@@ -24,6 +24,7 @@ import type {
   FileStatus,
   FileSystem,
   FileWriter,
+  Hints,
   ListOptions,
   LoadOptions,
   LocatedFile,
@@ -52,6 +53,7 @@ export interface ClientModules {
   readonly fs: Client<typeof MasterFs>
   readonly admin: Admin
   readonly syncs: Syncs
+  readonly hints: Hints
   readonly paths: PathDefaults
   readonly workers: Workers
   readonly tierFiles: TierFiles
@@ -73,6 +75,7 @@ const BLOCKS_PER_CALL = 1000
 export class ClusterFileSystem implements FileSystem {
   readonly admin: Admin
   readonly syncs: Syncs
+  readonly hints: Hints
   readonly #options: ClientOptions
   readonly #modules: ClientModules
   /** Random bytes for command ids, many at a time: drawn singly they were an eighth of a client's CPU in a storm of creates. */
@@ -87,6 +90,7 @@ export class ClusterFileSystem implements FileSystem {
     this.#fs = modules.fs
     this.admin = modules.admin
     this.syncs = modules.syncs
+    this.hints = modules.hints
   }
 
   async getStatus(

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { memberHash, rendezvousScore } from '../core/index.ts'
 import { LOCATION_POLICIES } from '../core/options/index.ts'
-import { type Candidate, rankingOf, rendezvousScore } from './policy.ts'
+import { type Candidate, rankingOf } from './policy.ts'
 
 const GB = 2 ** 30
 const worker = (id: number, fields: Partial<Candidate> = {}): Candidate => ({
@@ -70,7 +71,7 @@ describe('worker choice', () => {
       expect(after[0]!.id).toBe(before[0]!.id === 3 ? before[1]!.id : before[0]!.id)
     }
     for (const { id } of workers) expect(owned.get(id)).toBeGreaterThan(120)
-    expect(rendezvousScore(2 ** 32 + 1, 'a')).not.toBe(rendezvousScore(1, 'a'))
+    expect(rendezvousScore(2 ** 32 + 1, memberHash('a'))).not.toBe(rendezvousScore(1, memberHash('a')))
   })
 
   it('draws in proportion to capacity', () => {

@@ -2,7 +2,7 @@
  * Which worker takes a new block or fetches one that nobody caches: the seven policies of upstream 2.9 as pure
  * functions. A policy ranks all candidates, so that a caller whose first choice fails goes on with the next one.
  */
-import type { Runtime } from '../core/index.ts'
+import { memberHash, type Runtime, rendezvousScore } from '../core/index.ts'
 import type { LocationPolicy } from '../core/options/index.ts'
 
 /** A live worker as a policy sees it. */
@@ -67,7 +67,7 @@ const RANKINGS: Readonly<Record<LocationPolicy, (random: Pick<Runtime, 'random'>
   DeterministicHash:
     () =>
     (workers, { key }) =>
-      byScore(workers, (worker) => rendezvousScore(key, worker.uuid)),
+      byScore(workers, (worker) => rendezvousScore(key, memberHash(worker.uuid))),
   // Efraimidis and Spirakis, "Weighted random sampling with a reservoir" (2006): order by u^(1/weight).
   CapacityBaseRandom: (random) => (workers) =>
     byScore(workers, (worker) =>
@@ -102,23 +102,4 @@ function shuffled<C>(workers: readonly C[], random: Pick<Runtime, 'random'>): C[
     copy[j] = moved
   }
   return copy
-}
-
-/**
- * Score of a worker for a key, uniform in 32 bits (Thaler and Ravishankar, "Using name-based mappings to increase hit
- * rates", 1998): when a worker leaves, only its keys move.
- */
-export function rendezvousScore(key: number, uuid: string): number {
-  let h = 0x811c9dc5
-  for (let i = 0; i < uuid.length; i++) h = Math.imul(h ^ uuid.charCodeAt(i), 0x01000193)
-  h = mix(h ^ (key >>> 0))
-  return mix(h ^ Math.floor(key / 2 ** 32)) >>> 0
-}
-
-/** The finaliser of MurmurHash3. */
-function mix(value: number): number {
-  let h = value
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-  return h ^ (h >>> 16)
 }

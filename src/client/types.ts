@@ -2,6 +2,9 @@
 import type { Readable, Writable } from 'node:stream'
 import type { AclChange, FileId, PathProperties, PersistenceState, TtlAction } from '../core/index.ts'
 import type { LocationPolicy, ReadType, WriteType } from '../core/options/index.ts'
+import type { PathHint, Plan } from '../scheduler/types.ts'
+
+export type { Assignment, BlockHint, BlockHost, HostHint, PathHint, Plan } from '../scheduler/types.ts'
 
 /** Metadata of a path; fields are read from the record's bytes when asked for. Names follow upstream's FileInfo. */
 export interface FileStatus {
@@ -201,6 +204,7 @@ export interface FileReader {
 /** A file being written. Nothing is readable before `close` resolves. */
 export interface FileWriter {
   readonly path: string
+  readonly fileId: FileId
   readonly bytesWritten: number
   /** Resolves when more may be written. `chunk` may be reused once it has resolved. */
   write(chunk: Uint8Array): Promise<void>
@@ -312,6 +316,8 @@ export interface FileSystem extends AsyncDisposable {
   mounts(): Promise<readonly MountPoint[]>
   /** Comparisons of the namespace with its under-stores. */
   readonly syncs: Syncs
+  /** Where the bytes are, for schedulers. */
+  readonly hints: Hints
   /** The cluster's state, for operators. */
   readonly admin: Admin
   close(): Promise<void>
@@ -379,6 +385,54 @@ export interface Syncs {
   paths(): Promise<readonly SyncedPath[]>
   /** Under way, and those that ended lately. */
   all(): Promise<readonly SyncProgress[]>
+}
+
+export interface HintOptions {
+  /** Parts of files, answered after the paths. */
+  readonly ranges?: readonly { readonly path: string; readonly offset?: number; readonly length?: number }[]
+  /** Hosts to choose from, by any of their names; answers name them so. @default those that hold something */
+  readonly candidates?: readonly string[]
+  /** Most hosts an answer. @default 10, or all candidates */
+  readonly top?: number
+  /** Whether each block is told as well. @default true */
+  readonly blocks?: boolean
+}
+
+export interface ReplicaChanges {
+  /** Life of the master: sequences of different ones do not compare. */
+  readonly epoch: string
+  readonly sequence: number
+  /** Changes were missed: locate again. So says the first item, and the first after a restart of the master. */
+  readonly resync: boolean
+  readonly changes: readonly {
+    readonly path: string
+    readonly offset: number
+    readonly host: string
+    /** '': the host holds it no longer. */
+    readonly tier: string
+  }[]
+}
+
+/** See docs/reference/hints.md. All methods throw PERMISSION_DENIED for a path that the user may not read. */
+export interface Hints {
+  /** Who holds the blocks, and which hosts hold most: one answer a path, then one a range. */
+  locate(paths: readonly string[], options?: HintOptions): Promise<readonly PathHint[]>
+  /** The same, ranked among candidates. @throws INVALID_ARGUMENT, reason ALIAS_COLLISION, for a name of several hosts */
+  rank(paths: readonly string[], options?: HintOptions): Promise<readonly PathHint[]>
+  /** Spreads splits over hosts; of `paths` each block is a split. */
+  assign(request: {
+    readonly paths?: readonly string[]
+    readonly splits?: readonly { readonly path: string; readonly offset?: number; readonly length?: number }[]
+    /** With their slots; those without get at most their share and the slack. @default all with live workers */
+    readonly hosts?: readonly { readonly host: string; readonly slots?: number }[]
+    /** @default 0.1 */
+    readonly slack?: number
+  }): Promise<Plan>
+  /** Changes as they come, until `signal` aborts; goes on by itself after a restart of the master. */
+  subscribe(
+    paths: readonly string[],
+    options?: { readonly signal?: AbortSignal },
+  ): AsyncIterableIterator<ReplicaChanges>
 }
 
 export interface TierInfo {
@@ -463,12 +517,12 @@ export interface Admin {
   configuration(): Promise<readonly { key: string; value: string; source: string }[]>
   /** Maintenance of the stores mounted at or below a URI. Resolves with the paths of their mounts. @throws NOT_FOUND */
   setUfsMode(uri: string, mode: 'readWrite' | 'readOnly' | 'noAccess'): Promise<readonly string[]>
-  /** Changes of under-stores under way, oldest first: they go on when whoever asked for them has left. */
   /**
    * Deletes what killed writers left in the stores of a URI and no listing shows. They have to be in maintenance.
    * @throws CONFLICT when they are not, or something is under way there; UNSUPPORTED where there is nothing of the kind
    */
   cleanUfs(uri: string): Promise<{ readonly objects: number; readonly bytes: number }>
+  /** Changes of under-stores under way, oldest first: they go on when whoever asked for them has left. */
   storeChanges(): Promise<readonly StoreChange[]>
   /** Keys with which clients of the S3 gateway act as users. */
   readonly credentials: Credentials

@@ -74,6 +74,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   getConf: one(() => import('./get-conf.ts'), 'GetConf'),
   'plugins:build': one(() => import('./plugins/plugins.ts'), 'PluginsBuild'),
   'plugins:ls': one(() => import('./plugins/plugins.ts'), 'PluginsLs'),
+  hints: one(() => import('./hints.ts'), 'HintsCommand'),
   quickstart: one(() => import('./quickstart/quickstart.ts'), 'Quickstart'),
   runTests: one(() => import('./trial/run-tests.ts'), 'RunTests'),
   runUfsTests: one(() => import('./trial/run-ufs-tests.ts'), 'RunUfsTests'),

@@ -10,10 +10,24 @@ import { fileURLToPath } from 'node:url'
 import { Kind, OptionalKind, type TSchema } from '@sinclair/typebox'
 import { AlluxioError } from '../core/index.ts'
 import type { Contract, Method } from './contract.ts'
-import { MasterAdmin, MasterBlock, MasterFs, MasterSync, WorkerBlock } from './contracts/index.ts'
+import {
+  HintsContract,
+  MasterAdmin,
+  MasterBlock,
+  MasterFs,
+  MasterSync,
+  WorkerBlock,
+} from './contracts/index.ts'
 
 /** Every contract that daemons serve. */
-export const CONTRACTS: readonly Contract[] = [MasterFs, MasterAdmin, MasterBlock, MasterSync, WorkerBlock]
+export const CONTRACTS: readonly Contract[] = [
+  MasterFs,
+  MasterAdmin,
+  MasterBlock,
+  MasterSync,
+  WorkerBlock,
+  HintsContract,
+]
 
 /** The wire form of a schema: a scalar's name, or one of the shapes. `name?` marks an optional property. */
 export type WireType =

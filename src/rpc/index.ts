@@ -11,5 +11,12 @@ export * from './contract.ts'
 export * from './contracts/index.ts'
 export { RpcServer, type RpcServerModules, type RpcServerOptions } from './server.ts'
 export { MemoryNetwork, type MemoryNetworkOptions, type NetworkModel } from './transport/memory.ts'
-export type { Connection, ConnectionEvents, Frames, Listener, Transport } from './transport/transport.ts'
+export type {
+  Connection,
+  ConnectionEvents,
+  Frames,
+  Listener,
+  Publisher,
+  Transport,
+} from './transport/transport.ts'
 export { type ZeroMqOptions, ZeroMqTransport } from './transport/zeromq.ts'

@@ -17,6 +17,8 @@ export interface ClusterOptions {
   /** @default 1 */
   readonly workers?: number
   readonly properties?: Readonly<Record<string, string>>
+  /** Of one worker. */
+  readonly workerProperties?: (worker: number) => Readonly<Record<string, string>>
   /** Quota of the MEM tier. @default 256MB */
   readonly memory?: string
   /** Starts a proxy as well. @default false */
@@ -105,6 +107,9 @@ export class Cluster {
   /** `127.0.0.1:port` of the gateways, whether there is a proxy or not. */
   readonly webHdfs: string
   readonly s3: string
+  /** `127.0.0.1:port` where hints are served, and where changes of replicas are published. */
+  readonly hints: string
+  readonly changes: string
   /** `-D` arguments for commands that talk to this cluster. */
   readonly flags: readonly string[]
   readonly env: Readonly<Record<string, string>>
@@ -124,6 +129,8 @@ export class Cluster {
       | 'flags'
       | 'env'
       | 'memoryFolders'
+      | 'hints'
+      | 'changes'
     >,
   ) {
     this.folder = fields.folder
@@ -136,21 +143,26 @@ export class Cluster {
     this.flags = fields.flags
     this.env = fields.env
     this.memoryFolders = fields.memoryFolders
+    this.hints = fields.hints
+    this.changes = fields.changes
   }
 
   static async start({
     workers = 1,
     properties = {},
+    workerProperties = () => ({}),
     memory = '256MB',
     proxy = false,
     env: extra = {},
   }: ClusterOptions = {}): Promise<Cluster> {
     const folder = await mkdtemp(join(tmpdir(), 'alluxio-e2e-'))
-    const [rpc, web, webHdfs, s3, ...workerPorts] = await freePorts(4 + 2 * workers)
+    const [rpc, web, webHdfs, s3, hints, changes, ...workerPorts] = await freePorts(6 + 2 * workers)
     await mkdir(join(folder, 'ufs'), { recursive: true })
     const common = {
       'alluxio.master.rpc.port': String(rpc),
       'alluxio.master.web.port': String(web),
+      'alluxio.hints.rpc.port': String(hints),
+      'alluxio.hints.publish.port': String(changes),
       'alluxio.proxy.webhdfs.port': String(webHdfs),
       'alluxio.proxy.web.port': String(s3),
       'alluxio.master.mount.table.root.ufs': join(folder, 'ufs'),
@@ -172,6 +184,7 @@ export class Cluster {
         'alluxio.worker.tieredstore.level0.dirs.path': memoryFolder,
         'alluxio.worker.tieredstore.level0.dirs.quota': memory,
         ...properties,
+        ...workerProperties(i),
       })
       const log = join(folder, `worker-${i}.log`)
       return new Daemon(
@@ -195,6 +208,8 @@ export class Cluster {
       flags,
       env,
       memoryFolders,
+      hints: `127.0.0.1:${hints}`,
+      changes: `127.0.0.1:${changes}`,
     })
     try {
       await master.start()

@@ -6,6 +6,7 @@ import * as o from '../../core/options/index.ts'
 import { openLmdbStore, type RecordStore } from '../../metastore/index.ts'
 import { BlockMap, Namespace } from '../../namespace/index.ts'
 import {
+  HintsContract,
   MasterAdmin,
   MasterBlock,
   MasterFs,
@@ -26,6 +27,7 @@ import { CredentialService } from './services/credential-service.ts'
 import { FsMutations } from './services/fs-mutations.ts'
 import { FsReads } from './services/fs-reads.ts'
 import { GatewayService } from './services/gateway-service.ts'
+import { openHints } from './services/hints/index.ts'
 import { Looks } from './services/looks.ts'
 import { MetadataLoader } from './services/metadata-loader.ts'
 import { MountService } from './services/mount-service.ts'
@@ -194,6 +196,9 @@ async function serve(
     { namespace, blocks, mutations, persistence, freer, superuser, runtime, log, metrics },
   )
 
+  const hints = await openHints(config, {
+    ...{ namespace, blocks, workers, reads, callers, transport, runtime, log, metrics, onFatal },
+  })
   const rpc = new RpcServer({ onFatal }, { runtime, log, metrics })
   const host = config.get(o.MASTER_HOSTNAME)
   const doors: Doors = new Doors(
@@ -205,7 +210,7 @@ async function serve(
       allowRemote: config.get(o.SECURITY_TRANSPORT) === 'none',
       http: modules.http,
     },
-    { rpc, transport, metrics, log, state: () => supervisor.state },
+    { rpc, transport, metrics, log, state: () => supervisor.state, route: hints.route },
   )
   const admin = new AdminService(
     {
@@ -225,6 +230,7 @@ async function serve(
   rpc.serve(MasterAdmin, { ...admin, ...credentials, setUfsMode, cleanUfs, setPathConf })
   rpc.serve(MasterSync, new SyncService({ namespace, loader, callers, jobs: syncs, active, times }))
   rpc.serve(MasterGateway, new GatewayService({ store, namespace, callers, runtime }))
+  rpc.serve(HintsContract, hints.service)
   observe(metrics, { workers, store })
 
   const supervisor: Supervisor = new Supervisor(
@@ -247,6 +253,7 @@ async function serve(
         },
         { runtime, log },
       ),
+      ...hints.components,
       ...doors.components,
     ],
     { runtime, log },

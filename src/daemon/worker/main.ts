@@ -1,5 +1,5 @@
 /** Wiring of the worker. */
-import { hostname } from 'node:os'
+import { hostname, networkInterfaces } from 'node:os'
 import { type BlockDisk, FileDisk } from '../../arrow/index.ts'
 import { connectFileSystems } from '../../client/index.ts'
 import type { Config } from '../../core/config/index.ts'
@@ -126,6 +126,8 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
   const link: MasterLink = new MasterLink(
     {
       host,
+      // Hosts of a simulation have the one name.
+      names: modules.disk === undefined ? namesOfMachine() : [],
       heartbeatMs: config.get(o.WORKER_HEARTBEAT_INTERVAL),
       reportDelayMs: config.get(o.WORKER_REPORT_DELAY),
     },
@@ -213,4 +215,13 @@ function identityFile(config: Config, runtime: Runtime): IdentityStore {
     load: () => loadIdentity(folder, runtime),
     save: (identity) => saveIdentity(folder, identity),
   }
+}
+
+/** By which schedulers may know this machine; those that mean another one on each machine mean nothing. */
+function namesOfMachine(): string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? [])
+  return [hostname(), ...addresses.filter(({ internal }) => !internal).map(({ address }) => address)].slice(
+    0,
+    100,
+  )
 }

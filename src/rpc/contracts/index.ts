@@ -1,3 +1,4 @@
+export * from './hints.contract.ts'
 export * from './master-admin.contract.ts'
 export * from './master-block.contract.ts'
 export * from './master-fs.contract.ts'

@@ -28,6 +28,8 @@ export const MasterBlock = contract({
         clusterId: T.String(),
         version: T.Optional(T.String()),
         revision: T.Optional(T.String()),
+        /** Other names and addresses of its host, by which schedulers may know it. */
+        names: T.Optional(T.Array(T.String({ maxLength: 255 }), { maxItems: 100 })),
       }),
       response: T.Object({ workerId: T.Number(), session, clusterId: T.String() }),
     }),

@@ -38,9 +38,21 @@ export interface ConnectionEvents {
   trouble?(reason: string): void
 }
 
+/** One to many, without answers: whoever listens too slowly misses messages. */
+export interface Publisher {
+  /** With the real port. */
+  readonly address: string
+  /** Whether anybody listens. */
+  readonly wanted: boolean
+  publish(topic: string, text: string): void
+  close(): Promise<void>
+}
+
 export interface Transport {
   /** @throws UNAVAILABLE with reason ADDRESS_IN_USE, INVALID_ARGUMENT for a bad address. */
   listen(address: string, onMessage: (peer: string, frames: Uint8Array[]) => void): Promise<Listener>
   /** Connects in the background and reconnects for ever; messages may be lost when the peer goes away. */
   connect(address: string, onMessage: (frames: Uint8Array[]) => void, events?: ConnectionEvents): Connection
+  /** Absent where nobody outside of the process could listen. @throws as `listen` */
+  publish?(address: string): Promise<Publisher>
 }

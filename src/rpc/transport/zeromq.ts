@@ -13,7 +13,8 @@
 import { setFlagsFromString } from 'node:v8'
 import * as zmq from 'zeromq'
 import { AlluxioError, type Cancel, type Runtime } from '../../core/index.ts'
-import type { Connection, ConnectionEvents, Frames, Listener, Transport } from './transport.ts'
+import type { Connection, ConnectionEvents, Frames, Listener, Publisher, Transport } from './transport.ts'
+import { ZeroMqPublisher } from './zeromq-publisher.ts'
 
 export interface ZeroMqOptions {
   /** `auto` refuses to bind anything but loopback; `none` lets a daemon listen in the clear. @default auto */
@@ -34,6 +35,8 @@ export interface ZeroMqOptions {
 
 /** Messages of one peer that may wait unread; then its TCP stream is no longer read (nothing is lost). */
 const RECEIVE_HIGH_WATER_MARK = 10_000
+/** Messages that wait for one listener; what is published beyond that it misses. */
+const PUBLISHED_HIGH_WATER_MARK = 1000
 const OLDEST_LIBZMQ = [4, 3, 5] as const
 /** First pause between attempts to connect, milliseconds. */
 const RECONNECT_MS = 50
@@ -86,6 +89,26 @@ export class ZeroMqTransport implements Transport {
       throw bindError(error, address)
     }
     return new ZeroMqListener(socket, onMessage, this.#freed)
+  }
+
+  async publish(address: string): Promise<Publisher> {
+    const endpoint = parseAddress(address)
+    if (!endpoint.loopback && this.#options.security !== 'none') refuseToBind(address)
+    const socket = new zmq.XPublisher({
+      context: this.#context,
+      linger: 0,
+      // Subscriptions only come in: a longer message is none.
+      maxMessageSize: 4096,
+      sendHighWaterMark: PUBLISHED_HIGH_WATER_MARK,
+      ipv6: endpoint.text.includes('['),
+    })
+    try {
+      await socket.bind(endpoint.text)
+    } catch (error) {
+      socket.close()
+      throw bindError(error, address)
+    }
+    return new ZeroMqPublisher(socket)
   }
 
   connect(

@@ -34,7 +34,7 @@ export class Place {
 
   private constructor(folder: string, ports: readonly number[]) {
     this.folder = folder
-    const [masterRpc, masterWeb, workerRpc, workerWeb, s3 = 0, webHdfs = 0] = ports as [
+    const [masterRpc, masterWeb, workerRpc, workerWeb, s3 = 0, webHdfs = 0, hints = 0, changes = 0] = ports as [
       number,
       number,
       number,
@@ -51,6 +51,8 @@ export class Place {
       ALLUXIO_MASTER_WEB_PORT: String(masterWeb),
       ALLUXIO_WORKER_RPC_PORT: String(workerRpc),
       ALLUXIO_WORKER_WEB_PORT: String(workerWeb),
+      ALLUXIO_HINTS_RPC_PORT: String(hints),
+      ALLUXIO_HINTS_PUBLISH_PORT: String(changes),
       ALLUXIO_PROXY_WEB_PORT: String(s3),
       ALLUXIO_PROXY_WEBHDFS_PORT: String(webHdfs),
       ALLUXIO_WORKER_RAMDISK_MOUNT: 'NoMount',
@@ -60,7 +62,7 @@ export class Place {
   }
 
   static async make(): Promise<Place> {
-    const place = new Place(mkdtempSync(join(tmpdir(), 'alluxio-cli-')), await freePorts(6))
+    const place = new Place(mkdtempSync(join(tmpdir(), 'alluxio-cli-')), await freePorts(8))
     // Builds what is not built yet, so that no command under test has anything to say about that.
     await place.run(['version'])
     return place

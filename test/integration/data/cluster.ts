@@ -60,7 +60,12 @@ export class DataCluster {
   async startMaster(): Promise<void> {
     const port = this.master?.rpcPort ?? 0
     this.master = await startMaster(
-      this.#config('master', { 'alluxio.master.rpc.port': String(port), 'alluxio.master.web.port': '0' }),
+      this.#config('master', {
+        'alluxio.master.rpc.port': String(port),
+        'alluxio.master.web.port': '0',
+        'alluxio.hints.rpc.port': '0',
+        'alluxio.hints.publish.port': '0',
+      }),
       {
         ...modules(this.logged),
         superuser: { user: 'tester', group: 'tester' },

@@ -36,6 +36,8 @@ const config = Config.load({
   overrides: {
     'alluxio.master.mount.table.root.ufs': join(folder, 'ufs'),
     'alluxio.master.rpc.port': port,
+    'alluxio.hints.rpc.port': '0',
+    'alluxio.hints.publish.port': '0',
     'alluxio.master.web.port': '0',
   },
 })

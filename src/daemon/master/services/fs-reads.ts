@@ -52,6 +52,7 @@ export interface FsReadsModules {
 /** Blocks that one answer names; more by `blocks`. */
 const BLOCKS_PER_ANSWER = 1000
 const MAX_PAGE = 10_000
+const READ_AND_SEARCH = 5
 /** Of a directory that comes and goes in its store. */
 const MOST_LISTINGS = 8
 
@@ -180,6 +181,26 @@ export class FsReads
         mapSettled(namespace.entry(path, caller), (entry) => this.#opened(inode, entry)),
       ),
     )
+  }
+
+  /** What may be read at a path: a complete file, or a directory whose names may be listed. @throws as `open` */
+  readable(path: string, caller: Caller): Settled<Inode> {
+    const { namespace } = this.#modules
+    return this.#found(path, undefined, false, () => {
+      try {
+        return namespace.open(path, caller)
+      } catch (error) {
+        if (!isAlluxioError(error, 'IS_A_DIRECTORY')) throw error
+        return mapSettled(namespace.checkAccess(path, READ_AND_SEARCH, caller), () =>
+          namespace.status(path, caller),
+        )
+      }
+    })
+  }
+
+  /** Looks up the children of a directory that was never listed. */
+  childrenOnce(path: string, caller: Caller): Promise<void> {
+    return this.#lookInto(path, -1, 'ONCE', caller)
   }
 
   readonly blocks: Fs['blocks'] = ({ fileId, from, limit }, call) => {

@@ -10,7 +10,7 @@ function workerNamed(id: number): Worker {
   return {
     ...{ address, session: id, state: 'LIVE', tiers: [], load: 0, startedMs: 0 },
     ...{ heardMonotonicMs: 0, registering: false, pinsTold: undefined },
-    ...{ version: '', revision: '' },
+    ...{ version: '', revision: '', names: [] },
   }
 }
 

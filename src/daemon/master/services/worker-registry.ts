@@ -15,6 +15,8 @@ export interface Worker {
   readonly session: number
   readonly version: string
   readonly revision: string
+  /** Other names and addresses of its host. */
+  readonly names: readonly string[]
   state: 'LIVE' | 'LOST'
   tiers: readonly Tier[]
   load: number
@@ -53,6 +55,7 @@ export class WorkerRegistry {
   readonly #bySession = new Map<number, Worker>()
   readonly #mailboxes = new Map<WorkerId, Mailbox>()
   #nextSession: number
+  #version = 0
 
   constructor(options: WorkerRegistryOptions, modules: WorkerRegistryModules) {
     this.#options = options
@@ -69,14 +72,16 @@ export class WorkerRegistry {
     tiers: readonly Tier[]
     version?: string
     revision?: string
+    names?: readonly string[]
   }): Worker {
     const id = this.#idOf(request.uuid)
-    const { uuid, host, rpcPort, webPort, tiers, version = '', revision = '' } = request
+    const { uuid, host, rpcPort, webPort, tiers, version = '', revision = '', names = [] } = request
     const worker: Worker = {
       address: { id, host, rpcPort, webPort, uuid },
       session: ++this.#nextSession,
       version,
       revision,
+      names,
       state: 'LIVE',
       tiers,
       load: 0,
@@ -88,6 +93,7 @@ export class WorkerRegistry {
     const former = this.#byId.get(id)
     if (former !== undefined) this.#bySession.delete(former.session)
     this.#byId.set(id, worker)
+    this.#version++
     this.#bySession.set(worker.session, worker)
     this.#mailboxes.get(id)?.wake?.()
     this.#mailboxes.set(id, { waiting: [], wake: undefined })
@@ -116,6 +122,11 @@ export class WorkerRegistry {
     })
   }
 
+  /** Grows when a worker comes or goes. */
+  get version(): number {
+    return this.#version
+  }
+
   get(id: number): Worker | undefined {
     return this.#byId.get(id as WorkerId)
   }
@@ -141,6 +152,7 @@ export class WorkerRegistry {
     for (const worker of this.live()) {
       if (this.heartbeatAgeMs(worker) <= this.#options.timeoutMs) continue
       worker.state = 'LOST'
+      this.#version++
       this.#modules.log.warn('worker is lost', { workerId: worker.address.id, host: worker.address.host })
       this.#mailboxes.get(worker.address.id)?.wake?.()
       this.#modules.onLost(worker)

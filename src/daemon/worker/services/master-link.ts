@@ -25,6 +25,8 @@ import type { WorkerMetrics } from './worker.metrics.ts'
 
 export interface MasterLinkOptions {
   readonly host: string
+  /** Other names and addresses of this host. */
+  readonly names: readonly string[]
   readonly heartbeatMs: number
   /** How soon after a change of blocks a heartbeat tells it. */
   readonly reportDelayMs: number
@@ -193,6 +195,7 @@ export class MasterLink {
         tiers: tierUsage(store.usage()),
         version: VERSION,
         revision: REVISION,
+        names: [...this.#options.names],
       },
       { signal },
     )

@@ -1,0 +1,112 @@
+/** Answers of the hint engine under the permissions of who asks (contract `hints`). */
+import { AlluxioError, blockCount, type Runtime } from '../../../../core/index.ts'
+import type { BlockMap, Caller, Settled } from '../../../../namespace/index.ts'
+import type {
+  AssignRequest,
+  Call,
+  Handlers,
+  HintRequest,
+  HintsContract,
+  Infer,
+} from '../../../../rpc/index.ts'
+import type { Hints, PathHint, Plan, Question, Split } from '../../../../scheduler/index.ts'
+import type { Callers } from '../callers.ts'
+import type { Changes } from './changes.ts'
+import type { Questions } from './questions.ts'
+
+type Service = Handlers<typeof HintsContract>
+
+export interface HintServiceModules {
+  readonly hints: Hints
+  readonly questions: Questions
+  readonly changes: Changes
+  readonly blocks: BlockMap
+  readonly callers: Callers
+  readonly runtime: Runtime
+}
+
+/** Blocks that one answer tells. */
+const MAX_BLOCKS = 200_000
+const MAX_SPLITS = 1_000_000
+
+export class HintService implements Service {
+  readonly #m: HintServiceModules
+
+  constructor(modules: HintServiceModules) {
+    this.#m = modules
+  }
+
+  readonly locate: Service['locate'] = (request, call) =>
+    this.#positioned('answers', this.answer(request, this.#caller(call)))
+
+  readonly rank: Service['rank'] = this.locate
+
+  readonly assign: Service['assign'] = (request, call) =>
+    this.#positioned('plan', this.plan(request, this.#caller(call)))
+
+  readonly subscribe: Service['subscribe'] = ({ paths }, call) =>
+    this.#m.changes.below(paths, this.#caller(call), call.signal)
+
+  readonly snapshot: Service['snapshot'] = (_, call) => this.#m.changes.snapshot(call.signal)
+
+  /** @throws as `Questions.of`; RESOURCE_EXHAUSTED for more blocks than an answer can tell */
+  answer(request: Infer<typeof HintRequest>, caller: Caller): Settled<PathHint[]> {
+    const { hints, questions, runtime } = this.#m
+    return whenSettled(questions.of(request.paths, request.ranges ?? [], caller), (asked) => {
+      if (request.blocks !== false) checkBlocks(asked)
+      return hints.answer(asked, request, runtime.monotonic())
+    })
+  }
+
+  /** @throws as `Questions.of`; INVALID_ARGUMENT when there is no host */
+  plan(request: Infer<typeof AssignRequest>, caller: Caller): Settled<Plan> {
+    const { hints, questions, runtime } = this.#m
+    const { paths = [], splits = [], hosts, slack } = request
+    return whenSettled(questions.of(paths, splits, caller), (asked) => {
+      const whole = asked.slice(0, paths.length).flatMap(({ parts }) => parts.flatMap(byBlock))
+      const parts = [...whole, ...asked.slice(paths.length).flatMap((question) => question.parts)]
+      if (parts.length > MAX_SPLITS) throw tooMuch(`${parts.length} splits`, `${MAX_SPLITS} splits`)
+      const where = { ...(hosts === undefined ? {} : { hosts }), ...(slack === undefined ? {} : { slack }) }
+      return hints.assign(parts, where, runtime.monotonic())
+    })
+  }
+
+  #caller(call: Call): Caller {
+    return this.#m.callers.of(call.peer.user)
+  }
+
+  #positioned<K extends string, T>(key: K, settled: Settled<T>): Settled<never> {
+    const { epoch } = this.#m.changes
+    // Before the answer: what changes meanwhile is told again.
+    const { sequence } = this.#m.changes
+    return whenSettled(settled, (value) => ({ [key]: value, epoch, sequence }) as never)
+  }
+}
+
+function byBlock({ file, offset, length }: Split): Split[] {
+  const { blockSizeBytes } = file
+  return Array.from({ length: blockCount(length, blockSizeBytes) }, (_, i) => ({
+    file,
+    offset: offset + i * blockSizeBytes,
+    length: Math.min(blockSizeBytes, length - i * blockSizeBytes),
+  }))
+}
+
+function checkBlocks(questions: readonly Question[]): void {
+  let blocks = 0
+  for (const { parts } of questions)
+    for (const { file, length } of parts) blocks += blockCount(length, file.blockSizeBytes)
+  if (blocks > MAX_BLOCKS) throw tooMuch(`${blocks} blocks`, `${MAX_BLOCKS} blocks`)
+}
+
+function tooMuch(asked: string, most: string): AlluxioError {
+  return new AlluxioError(
+    'RESOURCE_EXHAUSTED',
+    `the answer would tell of ${asked}, at most ${most} fit: ask for fewer paths or for ranges, or for hosts only ("blocks": false)`,
+    { reason: 'ANSWER_TOO_LARGE' },
+  )
+}
+
+export function whenSettled<T, R>(settled: Settled<T>, then: (value: T) => R): Settled<Awaited<R>> {
+  return (settled instanceof Promise ? settled.then(then) : then(settled)) as Settled<Awaited<R>>
+}

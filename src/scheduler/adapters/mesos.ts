@@ -1,0 +1,101 @@
+/** Mesos: constraints that make the master offer hosts that hold data first (1.11), and a judgement of a whole batch of offers. */
+import type { PathHint } from '../types.ts'
+import { type HintAdapter, numberFact, sharedHosts } from './adapter.ts'
+
+export interface Offer {
+  readonly id: { readonly value: string }
+  readonly hostname: string
+  /** Maintenance is planned: nothing is begun there. */
+  readonly unavailability?: unknown
+}
+
+export interface OfferRanking {
+  /** Best first; each input and each offer once. */
+  readonly accept: readonly {
+    readonly offer: string
+    readonly hostname: string
+    readonly path: string
+    readonly score: number
+  }[]
+  readonly decline: readonly string[]
+  /** How long declined offers are to stay away: until the threshold has come down a step. */
+  readonly refuseSeconds: number
+  readonly threshold: number
+}
+
+export interface OfferPolicy {
+  /** How long the inputs have waited, ms. */
+  readonly waitedMs: number
+  /** After this only what is offered counts, ms. @default 10 s */
+  readonly delayMs?: number
+}
+
+const HOSTS = 100
+const DELAY_MS = 10_000
+const STEPS = 5
+const MAX_REFUSE_SECONDS = 5
+
+/** Facts: `role` (*), `hosts` in the constraint (100), `waitedMs` and `delayMs`: when the delay is over, all hosts will do. */
+export const mesos: HintAdapter = {
+  name: 'mesos',
+  summary: 'offer constraints for SUBSCRIBE and UPDATE_FRAMEWORK (Mesos 1.11), wider after a delay',
+  adapt(hints, facts) {
+    const role = typeof facts.role === 'string' ? facts.role : '*'
+    const over = numberFact(facts, 'waitedMs', 0) >= numberFact(facts, 'delayMs', DELAY_MS)
+    const hosts = sharedHosts(hints).slice(0, numberFact(facts, 'hosts', HOSTS))
+    if (over || hosts.length === 0) return { offer_constraints: { role_constraints: {} } }
+    const groups = hosts.map(({ host }) => ({
+      attribute_constraints: [
+        { selector: { pseudoattribute_type: 'HOSTNAME' }, predicate: { text_equals: { value: host } } },
+      ],
+    }))
+    return { offer_constraints: { role_constraints: { [role]: { groups } } } }
+  },
+}
+
+/**
+ * Which of a batch of offers to take for which inputs. A host counts by its score over the best host's; what is needed for an offer to be
+ * taken falls from 1 to 0 within the delay, so nobody waits for ever.
+ */
+export function rankOffers(
+  offers: readonly Offer[],
+  inputs: readonly PathHint[],
+  { waitedMs, delayMs = DELAY_MS }: OfferPolicy,
+): OfferRanking {
+  const threshold = delayMs <= 0 ? 0 : Math.max(0, 1 - waitedMs / delayMs)
+  const pairs = inputs.flatMap((input) =>
+    offers
+      .filter(({ unavailability }) => unavailability === undefined)
+      .map(({ id, hostname }) => ({
+        offer: id.value,
+        hostname,
+        path: input.path,
+        score: worthOf(input, hostname),
+      })),
+  )
+  pairs.sort((a, b) => b.score - a.score || compare(a.path, b.path) || compare(a.offer, b.offer))
+  const offered = new Set<string>()
+  const placed = new Set<string>()
+  const accept: OfferRanking['accept'][number][] = []
+  for (const pair of pairs) {
+    if (pair.score < threshold) break
+    if (offered.has(pair.offer) || placed.has(pair.path)) continue
+    offered.add(pair.offer)
+    placed.add(pair.path)
+    accept.push(pair)
+  }
+  const decline = offers.map(({ id }) => id.value).filter((id) => !offered.has(id))
+  return { accept, decline, refuseSeconds: Math.min(MAX_REFUSE_SECONDS, delayMs / 1000 / STEPS), threshold }
+}
+
+/** 1 for the best host, less for others; 0 for one that is not named. */
+function worthOf({ hosts, cold }: PathHint, hostname: string): number {
+  const best = hosts[0]
+  const found = hosts.find(({ host }) => host.toLowerCase() === hostname.toLowerCase())
+  if (best === undefined || found === undefined || best.score === 0) return 0
+  return cold ? Number(found === best) : found.score / best.score
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,238 @@
+/**
+ * The hosts of the cluster as hints see them: which workers stand on which, by what names they are known, and which ordinal of the
+ * block map means which host. Made anew when a worker comes or goes; what changes with every heartbeat is read from the workers.
+ */
+import { AlluxioError, memberHash } from '../core/index.ts'
+import type { BlockMap } from '../namespace/index.ts'
+import type { HostAliases } from './host-aliases.ts'
+import { TIER_NAMES, type WorkerFact, type WorkerFacts } from './types.ts'
+
+export interface Host {
+  readonly name: string
+  readonly index: number
+  readonly workers: readonly WorkerFact[]
+  /** `memberHash` of the workers' uuids. */
+  readonly members: readonly number[]
+}
+
+/** A host by the name that the asker gave it: answers name it so. */
+export interface Candidate {
+  readonly name: string
+  readonly host: Host | undefined
+}
+
+export interface HostsOptions {
+  /** A worker that was not heard of for so long is not named, ms. */
+  readonly timeoutMs: number
+}
+
+export interface HostsModules {
+  readonly blocks: BlockMap
+  readonly workers: WorkerFacts
+  readonly aliases: HostAliases
+}
+
+const TIERS = 16
+/** Names that mean another host to each host. */
+const NOBODYS = /^(localhost(\..*)?|127\..*|::1|0\.0\.0\.0|::)$/i
+
+export class Hosts {
+  readonly #options: HostsOptions
+  readonly #modules: HostsModules
+  #workersVersion = -1
+  #ordinalsVersion = -1
+  #all: readonly Host[] = []
+  /** Grows when hosts come or go. */
+  generation = 0
+  /** By lower-case name; names that several hosts claim are not there. */
+  #byName = new Map<string, Host>()
+  #ambiguous = new Map<string, readonly string[]>()
+  /** By ordinal of the block map. */
+  #hostOf: Int32Array = new Int32Array(0)
+  #workerOf: (WorkerFact | undefined)[] = []
+  /** Class of a tier (index into TIER_NAMES), by ordinal * 16 + tier. */
+  #classOf: Uint8Array = new Uint8Array(0)
+
+  constructor(options: HostsOptions, modules: HostsModules) {
+    this.#options = options
+    this.#modules = modules
+  }
+
+  /** Sorted by name. */
+  get all(): readonly Host[] {
+    return this.#all
+  }
+
+  /** Names that workers of several hosts say are theirs, and of which. */
+  get ambiguous(): ReadonlyMap<string, readonly string[]> {
+    return this.#ambiguous
+  }
+
+  /** To be called before each use. */
+  refresh(): void {
+    const { blocks, workers } = this.#modules
+    if (workers.version !== this.#workersVersion) this.#collect()
+    else if (blocks.ordinalsVersion === this.#ordinalsVersion) return
+    this.#workersVersion = workers.version
+    this.#ordinalsVersion = blocks.ordinalsVersion
+    this.#number()
+  }
+
+  /** Index of the host that an ordinal means, -1 for none that may be named now. */
+  hostOf(ordinal: number, nowMs: number): number {
+    const worker = this.#workerOf[ordinal]
+    return worker !== undefined && this.isLive(worker, nowMs) ? this.#hostOf[ordinal]! : -1
+  }
+
+  workerOf(ordinal: number): WorkerFact {
+    return this.#workerOf[ordinal]!
+  }
+
+  /** Class of a tier of a worker: 0 MEM, 1 SSD, 2 HDD. */
+  classOf(ordinal: number, tier: number): number {
+    return this.#classOf[ordinal * TIERS + Math.min(tier, TIERS - 1)]!
+  }
+
+  isLive(worker: WorkerFact, nowMs: number): boolean {
+    return worker.state === 'LIVE' && nowMs - worker.heardMonotonicMs <= this.#options.timeoutMs
+  }
+
+  isHostLive(host: Host, nowMs: number): boolean {
+    for (const worker of host.workers) if (this.isLive(worker, nowMs)) return true
+    return false
+  }
+
+  load(host: Host, nowMs: number): number {
+    let sum = 0
+    for (const worker of host.workers) if (this.isLive(worker, nowMs)) sum += worker.load
+    return sum
+  }
+
+  confidence(host: Host, nowMs: number): number {
+    let least = 1
+    let live = false
+    for (const worker of host.workers) {
+      if (!this.isLive(worker, nowMs)) continue
+      live = true
+      const fresh = 1 - Math.max(0, nowMs - worker.heardMonotonicMs) / this.#options.timeoutMs
+      least = Math.min(least, worker.registering ? fresh / 2 : fresh)
+    }
+    return live ? least : 0
+  }
+
+  /** Age of the oldest report among its live workers, ms. */
+  ageMs(host: Host, nowMs: number): number {
+    let age = 0
+    for (const worker of host.workers)
+      if (this.isLive(worker, nowMs)) age = Math.max(age, nowMs - worker.heardMonotonicMs)
+    return age
+  }
+
+  find(name: string): Host | undefined {
+    return this.#byName.get(name.toLowerCase())
+  }
+
+  /**
+   * The hosts that names mean, each once, by its first name.
+   * @throws INVALID_ARGUMENT, reason ALIAS_COLLISION, for a name that several hosts claim
+   */
+  candidates(names: readonly string[]): Candidate[] {
+    const seen = new Set<Host | string>()
+    const found: Candidate[] = []
+    for (const name of names) {
+      const claims = this.#ambiguous.get(name.toLowerCase())
+      if (claims !== undefined) {
+        throw new AlluxioError(
+          'INVALID_ARGUMENT',
+          `${name} is a name of several hosts, ${claims.join(' and ')}: use another name, or say in alluxio.hints.host.aliases whose it is`,
+          { reason: 'ALIAS_COLLISION', details: { name, hosts: claims } },
+        )
+      }
+      const host = this.find(name)
+      const key = host ?? name.toLowerCase()
+      if (seen.has(key)) continue
+      seen.add(key)
+      found.push({ name, host })
+    }
+    return found
+  }
+
+  /** Groups the workers by host and collects what the hosts are called. */
+  #collect(): void {
+    const { workers, aliases } = this.#modules
+    const groups = new Map<string, WorkerFact[]>()
+    for (const worker of workers.all()) {
+      if (worker.state !== 'LIVE') continue
+      const name = aliases.get(worker.address.host.toLowerCase()) ?? worker.address.host
+      const group = groups.get(name)
+      if (group === undefined) groups.set(name, [worker])
+      else group.push(worker)
+    }
+    this.generation++
+    this.#all = [...groups].sort(byText).map(([name, group], index) => {
+      const ordered = group.sort((a, b) => (a.address.uuid < b.address.uuid ? -1 : 1))
+      return {
+        name,
+        index,
+        workers: ordered,
+        members: ordered.map(({ address }) => memberHash(address.uuid)),
+      }
+    })
+    this.#byName = new Map()
+    this.#ambiguous = new Map()
+    for (const host of this.#all) this.#byName.set(host.name.toLowerCase(), host)
+    // Whoever runs the cluster knows better than the hosts.
+    for (const [alias, name] of aliases) {
+      const host = this.#byName.get(name.toLowerCase())
+      if (host !== undefined) this.#byName.set(alias, host)
+    }
+    this.#learn(new Set(this.#byName.keys()))
+  }
+
+  #learn(decided: ReadonlySet<string>): void {
+    const claims = new Map<string, Set<Host>>()
+    for (const host of this.#all) {
+      for (const { names, address } of host.workers) {
+        for (const given of [address.host, ...names]) {
+          const name = given.toLowerCase()
+          if (decided.has(name) || NOBODYS.test(name)) continue
+          const claimed = claims.get(name)
+          if (claimed === undefined) claims.set(name, new Set([host]))
+          else claimed.add(host)
+        }
+      }
+    }
+    for (const [name, hosts] of claims) {
+      const [first] = hosts
+      if (hosts.size === 1) this.#byName.set(name, first!)
+      else this.#ambiguous.set(name, [...hosts].map((host) => host.name).sort())
+    }
+  }
+
+  /** Which ordinal of the block map means which of them. */
+  #number(): void {
+    const { blocks } = this.#modules
+    const byWorker = new Map<number, { host: Host; worker: WorkerFact }>()
+    for (const host of this.#all)
+      for (const worker of host.workers) byWorker.set(worker.address.id, { host, worker })
+    const count = blocks.ordinals
+    this.#hostOf = new Int32Array(count).fill(-1)
+    this.#classOf = new Uint8Array(count * TIERS).fill(TIER_NAMES.length - 1)
+    this.#workerOf = new Array<WorkerFact | undefined>(count).fill(undefined)
+    for (let ordinal = 0; ordinal < count; ordinal++) {
+      const id = blocks.workerAt(ordinal)
+      const found = id === undefined ? undefined : byWorker.get(id)
+      if (found === undefined) continue
+      this.#hostOf[ordinal] = found.host.index
+      this.#workerOf[ordinal] = found.worker
+      for (const [tier, { alias }] of found.worker.tiers.entries()) {
+        const known = TIER_NAMES.indexOf(alias as never)
+        if (tier < TIERS && known >= 0) this.#classOf[ordinal * TIERS + tier] = known
+      }
+    }
+  }
+}
+
+function byText([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
