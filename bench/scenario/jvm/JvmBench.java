@@ -26,8 +26,15 @@ public final class JvmBench {
     long seconds = Long.parseLong(args[3]);
     try (AlluxioClient client = new AlluxioClient(ClientOptions.of(args[0], System.getProperty("user.name")))) {
       write(client, path, bytes);
-      for (int round = 0; round < 3; round++) sequential(client, path, round);
-      positioned(client, path, 16, 4096, seconds);
+      ClientOptions byWorker = ClientOptions.of(args[0], System.getProperty("user.name")).withShortCircuit(false);
+      try (AlluxioClient remote = new AlluxioClient(byWorker)) {
+        for (int round = 0; round < 3; round++) {
+          sequential(client, path, "short circuit, round " + round);
+          sequential(remote, path, "by a worker, round " + round);
+        }
+        positioned(client, path, 16, 4096, seconds, "short circuit");
+        positioned(remote, path, 16, 4096, seconds, "by a worker");
+      }
       metadata(client, args[0], path, seconds);
       opens(client, path, seconds);
       System.out.println("{\"name\":\"tally\",\"tally\":" + client.tally() + "}");
@@ -44,18 +51,18 @@ public final class JvmBench {
     clock.report("write", bytes / 1e9, "GB/s");
   }
 
-  private static void sequential(AlluxioClient client, String path, int round) throws Exception {
+  private static void sequential(AlluxioClient client, String path, String how) throws Exception {
     byte[] buffer = new byte[MIB];
     Clock clock = new Clock();
     try (FileReader reader = client.open(path)) {
       long at = 0;
       for (int n = reader.read(at, buffer, 0, MIB); n > 0; n = reader.read(at, buffer, 0, MIB)) at += n;
-      clock.report("sequential read, 1 MiB buffers, round " + round, at / 1e9, "GB/s");
+      clock.report("sequential read, 1 MiB buffers, " + how, at / 1e9, "GB/s");
     }
   }
 
-  private static void positioned(AlluxioClient client, String path, int threads, int size, long seconds)
-      throws Exception {
+  private static void positioned(
+      AlluxioClient client, String path, int threads, int size, long seconds, String how) throws Exception {
     try (FileReader reader = client.open(path)) {
       AtomicLong reads = new AtomicLong();
       CountDownLatch done = new CountDownLatch(threads);
@@ -82,7 +89,7 @@ public final class JvmBench {
             .start();
       }
       done.await();
-      clock.report(size + " B positioned reads, " + threads + " threads", reads.get(), "reads/s");
+      clock.report(size + " B positioned reads, " + threads + " threads, " + how, reads.get(), "reads/s");
     }
   }
 
