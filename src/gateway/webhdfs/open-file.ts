@@ -3,7 +3,7 @@
  * host among it, and listings with the places of blocks.
  */
 import type { FileSystem, LocatedBlock, LocatedFile, LocateOptions } from '../../client/index.ts'
-import { AlluxioError, isAlluxioError } from '../../core/index.ts'
+import { AlluxioError, isAlluxioError, STAGING_PATH } from '../../core/index.ts'
 import { type BlockTokens, TOKEN_PARAMETER } from './block-token.ts'
 import type { DataWorkers } from './data-workers.ts'
 import type { Operation } from './operation.ts'
@@ -91,6 +91,7 @@ export function listLocated(workers: DataWorkers): Operation {
     let more = false
     const options = { pageSize: BATCH + 1, ...(startAfter === '' ? {} : { startAfter }) }
     for await (const status of fs.list(path, options)) {
+      if (status.path === STAGING_PATH) continue
       more = page.length === BATCH
       if (more) break
       page.push(status)

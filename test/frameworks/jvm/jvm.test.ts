@@ -197,7 +197,7 @@ suite(`the JVM client${reason === undefined ? '' : ` (skipped: ${reason})`}`, ()
     await expect(jvm.ask('read', 'a', 5 * MIB, 6 * MIB, 1000)).rejects.toThrow('replaced')
   }, 120_000)
 
-  test('a worker killed in mid-read is replaced by the other, a killed proxy waited for', async () => {
+  test('a worker killed in mid-read is replaced by the other, both by the proxy, a killed proxy waited for', async () => {
     const bytes = patternBytes(12, LENGTH)
     await writeWhole(fs, '/killed', bytes, 'CACHE_THROUGH')
     const jvm = await start('remote')
@@ -211,6 +211,9 @@ suite(`the JVM client${reason === undefined ? '' : ` (skipped: ${reason})`}`, ()
       await cluster.workersLive(2)
     }
     expect((await jvm.tally()).failedSources).toBeGreaterThan(0)
+    await Promise.all(cluster.workers.map((worker) => worker.kill()))
+    expect(await jvm.ask('read', 'a', half, 7 * MIB, 50_000)).toBe(sha(bytes.subarray(half, 7 * MIB)))
+    await Promise.all(cluster.workers.map((worker) => worker.start()))
     await cluster.proxy!.kill()
     const listed = jvm.ask('list', '/names')
     const renamed = jvm.ask('rename', '/killed', '/killed.moved')

@@ -39,6 +39,10 @@ final class Gateway {
     return query.toString();
   }
 
+  String address() {
+    return options.proxy;
+  }
+
   /** Path and query of a call, for the gateway or a worker. */
   static String target(String path, String query) {
     StringBuilder target = new StringBuilder(PREFIX.length() + path.length() + query.length() + 16).append(PREFIX);

@@ -15,7 +15,7 @@ final class OpenFile {
   final FileStatus status;
   final int from;
   final List<Block> blocks = new ArrayList<>();
-  /** Addresses that serve any byte of the file, with what is to be said to them; the best for a block stands in the block. */
+  /** Addresses that serve any byte of the file; those to ask first for a block stand in the block. */
   final List<String> workers = new ArrayList<>();
   /** Parameters that let a request for bytes in. */
   final String access;
@@ -23,7 +23,7 @@ final class OpenFile {
   /** When it was asked, {@code System.nanoTime}. */
   final long askedNs = System.nanoTime();
 
-  private OpenFile(FileStatus status, Map<String, Object> answer) throws IOException {
+  private OpenFile(FileStatus status, Map<String, Object> answer, String proxy) throws IOException {
     this.status = status;
     this.from = (int) Json.number(answer, "from", 0);
     this.access = Json.string(answer, "access", "");
@@ -32,6 +32,8 @@ final class OpenFile {
       String host = Json.string(fields, "host", "");
       workers.add((host.indexOf(':') < 0 ? host : "[" + host + "]") + ":" + Json.number(fields, "webPort", 0));
     }
+    // It serves any byte as well, but is mostly not where they are.
+    workers.add(proxy);
     long offset = from * status.blockSize();
     for (Object block : Json.list(answer.get("blocks"))) {
       Block next = new Block(Json.object(block), offset, this);
@@ -43,7 +45,7 @@ final class OpenFile {
   static OpenFile ask(Gateway gateway, String path, long offset, String hostNames) throws IOException {
     Query query = Query.op("OPENFILE").with("offset", offset).with("blocks", BLOCKS_PER_CALL).with("host", hostNames);
     Map<String, Object> answer = Json.object(Json.object(gateway.call("GET", path, query, true)).get("OpenFile"));
-    return new OpenFile(FileStatus.of(path, Json.object(answer.get("FileStatus"))), answer);
+    return new OpenFile(FileStatus.of(path, Json.object(answer.get("FileStatus"))), answer, gateway.address());
   }
 
   /** A block with its places as they were when the gateway was asked. */
