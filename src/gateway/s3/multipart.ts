@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { FileStatus, FileSystem } from '../../client/index.ts'
-import { isAlluxioError, type Runtime, STAGING_PATH } from '../../core/index.ts'
+import { isAlluxioError, parentPath, type Runtime, STAGING_PATH } from '../../core/index.ts'
 import type { Buckets } from './buckets.ts'
 import { ownerXml } from './buckets.ts'
 import { S3Error, toS3Error } from './errors.ts'
@@ -20,6 +20,8 @@ import { receiveDocument, receiveUpload, uploadLength } from './upload-body.ts'
 import { childrenOf, document, element, escapeXml, parseXml, textOf, XML_HEAD } from './xml.ts'
 
 const UPLOAD_XATTR = 's3.upload'
+const WRITE = 2
+const SEARCH = 1
 const PREFIX = 's3-'
 const MAX_PARTS = 10_000
 const MIN_PART_BYTES = 5 * 2 ** 20
@@ -67,8 +69,9 @@ export class Multipart {
     const described = describedBy(request)
     checkUnsupported(request)
     if (key.endsWith('/')) throw new S3Error('InvalidRequest', 'A key that ends with a slash is a folder.')
-    this.#modules.keys.path(bucket, key)
+    const target = this.#modules.keys.path(bucket, key)
     await this.#modules.buckets.check(fs, bucket)
+    await checkWritable(fs, target)
     const id = Buffer.from(this.#modules.runtime.randomBytes(new Uint8Array(16))).toString('hex')
     const upload: Upload = { bucket, key, ...described }
     const path = folderOf(id)
@@ -355,6 +358,18 @@ function fileOf(number: number): string {
 function uploadIn(status: FileStatus): Upload | undefined {
   const bytes = status.xattr[UPLOAD_XATTR]
   return bytes === undefined ? undefined : JSON.parse(Buffer.from(bytes).toString())
+}
+
+/** Whether the user may put something there: said before the parts come, and again when they are joined. */
+async function checkWritable(fs: FileSystem, path: string): Promise<void> {
+  for (let at = parentPath(path); ; at = parentPath(at)) {
+    try {
+      await fs.checkAccess(at, WRITE | SEARCH)
+      return
+    } catch (error) {
+      if (!isAlluxioError(error, 'NOT_FOUND') || at === '/') throw error
+    }
+  }
 }
 
 async function statusOf(fs: FileSystem, path: string): Promise<FileStatus | undefined> {
