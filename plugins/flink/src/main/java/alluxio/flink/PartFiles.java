@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.Arrays;
+import java.util.List;
 import java.util.UUID;
 import org.apache.flink.core.fs.FSDataOutputStream;
 import org.apache.flink.core.fs.FileSystem;
@@ -94,15 +95,19 @@ final class PartFiles {
       fs.create(whole, FileSystem.WriteMode.OVERWRITE).close();
       return 0;
     }
-    for (Path piece : part.pieces()) {
-      if (lengthOf(piece) == ABSENT)
-        throw new FileNotFoundException(
-            piece + " is gone: " + part + " was published, or given up by a recovery from an earlier checkpoint");
-    }
+    List<Path> pieces = part.pieces();
+    Path last = pieces.get(pieces.size() - 1);
+    // The folder goes first and as one: with its last segment all pieces are there.
+    if (lengthOf(last) == ABSENT)
+      throw new FileNotFoundException(
+          last + " is gone: " + part + " was published, or given up by a recovery from an earlier checkpoint");
     Path joining = new Path(part.segmentsFolder(), "joining." + UUID.randomUUID());
     long length = 0;
     try (FSDataOutputStream out = fs.create(joining, FileSystem.WriteMode.NO_OVERWRITE)) {
-      for (Path piece : part.pieces()) length += copy(piece, out);
+      for (Path piece : pieces) length += copy(piece, out);
+    } catch (FileNotFoundException e) {
+      fs.delete(joining, false);
+      throw e;
     }
     if (length != part.length()) throw new IOException("the pieces of " + part + " have " + length + " bytes");
     // Who comes second finds the file of the first, which holds the same bytes.
