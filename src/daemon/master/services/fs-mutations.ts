@@ -277,7 +277,9 @@ export class FsMutations implements Pick<Fs, Mutations> {
         await leaving
         return this.rename(request, call)
       }
-      if (there !== undefined && (await this.#renameOver(asked, inode, there, caller))) return {}
+      // What has gone from there may be on its way to the store still: looked at anew.
+      if (there !== undefined && !this.#modules.namespace.isRepeat(commandId))
+        return (await this.#renameOver(asked, inode, there, caller)) ? {} : this.rename(request, call)
       if (inode?.record.persistence === 'PERSISTED')
         await this.#renamePersisted(asked, caller).catch((error: unknown) => this.#inTheWay(dst, error))
       else await this.#modules.namespace.rename(asked, caller)
@@ -293,11 +295,10 @@ export class FsMutations implements Pick<Fs, Mutations> {
     caller: Caller,
   ): Promise<boolean> {
     const { namespace, changes, freer } = this.#modules
-    const { dst, commandId } = asked
+    const { dst } = asked
     const over = { ...asked, overwrite: true }
     const isStored = there.record.persistence === 'PERSISTED'
     if (source?.record.persistence === 'PERSISTED' || (isStored && there.record.directory)) {
-      if (namespace.isRepeat(commandId)) return false
       namespace.checkRename(over, caller)
       if (isStored) await this.remove({ path: dst, recursive: false }, caller)
       else await namespace.delete({ path: dst, recursive: false }, caller)

@@ -1,8 +1,10 @@
 /** The operations of WebHDFS, asked one by one. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { Cluster, patternBytes } from '../../../support/cluster.ts'
+import { writeWhole } from '../../../support/whole-file.ts'
 import { ask, exceptionOf, Hdfs } from './http.ts'
 
 let cluster: Cluster
@@ -362,6 +364,25 @@ describe('an overwriting rename', () => {
     expect(await stored(source)).toBeUndefined()
     expect(await stored(target)).toBe(sourceStored ? 'new' : undefined)
   })
+
+  test.each([false, true])(
+    'goes where a persist was under way (deleted before: %s)',
+    async (deletes) => {
+      const fs = await cluster.connect()
+      const bytes = patternBytes(31, 4 * MiB)
+      for (let i = 0; i < 15; i++) {
+        const [source, target] = [`/under-way/${deletes}/s${i}`, `/under-way/${deletes}/t${i}`]
+        await writeWhole(fs, source, Buffer.from(`new ${i}`), 'CACHE_THROUGH')
+        await writeWhole(fs, target, bytes, 'ASYNC_THROUGH')
+        await pause(i)
+        if (deletes) await fs.delete(target)
+        await fs.rename(source, target, { overwrite: !deletes })
+        expect((await hdfs.read(target)).toString()).toBe(`new ${i}`)
+        expect(await readFile(join(cluster.folder, 'ufs', target), 'utf8')).toBe(`new ${i}`)
+      }
+    },
+    60_000,
+  )
 
   test('replaces empty directories, and nothing of another kind', async () => {
     await hdfs.call('PUT', '/over/a/sub', 'MKDIRS')
