@@ -85,7 +85,8 @@ export class Assigner {
         },
       )
     const { slack = SLACK } = request
-    const share = Math.ceil((1 + slack) * (splits / candidates.length))
+    // Not one more for a rounding error.
+    const share = Math.ceil((1 + slack) * (splits / candidates.length) - 1e-9)
     return candidates
       .map((candidate) => ({ ...candidate, slots: slotsOf.get(candidate.name) ?? share }))
       .sort((a, b) => (a.name < b.name ? -1 : 1))
