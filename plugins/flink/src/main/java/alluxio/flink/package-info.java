@@ -3,6 +3,6 @@
  *
  * <p>Owns the translation between Flink's FileSystem and {@link alluxio.client}, and the files in which a sink's bytes wait for their
  * checkpoint ({@link alluxio.flink.PartFiles}). Never caches, places or reads ahead. Why the writer is made this way:
- * docs/decisions/0008-flink-writer.md.
+ * docs/decisions/0007-flink-writer.md.
  */
 package alluxio.flink;
