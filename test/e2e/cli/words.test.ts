@@ -88,6 +88,8 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
     'a b',
     '--unit KB alluxio.master.hostname',
   ],
+  'plugins:build': ['nonsense'],
+  'plugins:ls': ['extra'],
   quickstart: ['extra', '--s3', '--s3 http://127.0.0.1:9000', '--s3 http://127.0.0.1:9000/bucket'],
   runTests: ['extra', '--readType SOMETIMES', '--writeType NEVER', '--operation COMPLEX'],
   runUfsTests: [
