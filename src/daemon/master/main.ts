@@ -193,7 +193,7 @@ async function serve(
   )
   const ttl = new Ttl(
     { intervalMs: config.get(o.MASTER_TTL_CHECKER_INTERVAL) },
-    { namespace, blocks, mutations, persistence, freer, superuser, runtime, log, metrics },
+    { namespace, blocks, mutations, persistence, locks, freer, superuser, runtime, log, metrics },
   )
 
   const hints = await openHints(config, {

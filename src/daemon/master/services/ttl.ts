@@ -11,6 +11,7 @@ import {
 import type { BlockMap, Caller, Expired, Namespace } from '../../../namespace/index.ts'
 import type { BlockFreer } from './block-freer.ts'
 import type { FsMutations } from './fs-mutations.ts'
+import type { PathLocks } from './path-locks.ts'
 import type { Persistence } from './persistence.ts'
 
 export interface TtlOptions {
@@ -22,6 +23,7 @@ export interface TtlModules {
   readonly blocks: BlockMap
   readonly mutations: FsMutations
   readonly persistence: Persistence
+  readonly locks: PathLocks
   readonly freer: BlockFreer
   /** Who the daemon acts as. */
   readonly superuser: Caller
@@ -73,6 +75,14 @@ export class Ttl implements Component {
     if (expired.length > 0) freer.kick()
   }
 
+  /** Not while the file's object is on its way to another name: it would stay there, and be taken for a file of others. */
+  async #evict({ path, record }: Expired['inode']): Promise<void> {
+    const { namespace, locks } = this.#modules
+    for (let blocked = locks.blocking(path); blocked !== undefined; blocked = locks.blocking(path))
+      await blocked
+    if (namespace.inode(path)?.record.id === record.id) await namespace.evict(path)
+  }
+
   async #expire({ inode, action }: Expired): Promise<void> {
     const { namespace, blocks, mutations, persistence, superuser } = this.#modules
     const { path, record } = inode
@@ -82,11 +92,11 @@ export class Ttl implements Component {
         return
       }
       await persistence.leave(inode)
-      if (namespace.inode(path)?.record.id === record.id) await namespace.evict(path)
+      await this.#evict(inode)
       return
     }
     if (action === 'DELETE_ALLUXIO') {
-      await namespace.evict(path)
+      await this.#evict(inode)
       return
     }
     // Freed once: without its TTL it stays in the namespace.
