@@ -357,7 +357,11 @@ function fileOf(number: number): string {
 
 function uploadIn(status: FileStatus): Upload | undefined {
   const bytes = status.xattr[UPLOAD_XATTR]
-  return bytes === undefined ? undefined : JSON.parse(Buffer.from(bytes).toString())
+  try {
+    return bytes === undefined ? undefined : JSON.parse(Buffer.from(bytes).toString())
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether the user may put something there: said before the parts come, and again when they are joined. */

@@ -56,10 +56,10 @@ export function infoOf(status: FileStatus): ObjectInfo {
   const isOurs = known !== undefined && known.i === status.fileId
   return {
     etag: isOurs ? known.e : foreignEtag(status),
-    headers: known?.h ?? NONE,
-    metadata: known?.m ?? NONE,
-    checksums: isOurs ? (known.c ?? NONE) : NONE,
-    parts: isOurs ? (known.p ?? []) : [],
+    headers: sound(known?.h, isStoredHeader),
+    metadata: sound(known?.m, isToken),
+    checksums: isOurs ? sound(known.c, isToken) : NONE,
+    parts: isOurs && Array.isArray(known.p) ? known.p : [],
     tags: tags === undefined || tags.length === 0 ? 0 : Buffer.from(tags).toString().split('&').length,
   }
 }
@@ -67,10 +67,34 @@ export function infoOf(status: FileStatus): ObjectInfo {
 function parse(bytes: Uint8Array): StoredInfo | undefined {
   try {
     const info = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
-    return typeof info?.e === 'string' ? info : undefined
+    return typeof info?.e === 'string' && /^[0-9a-f]{32}(-\d{1,5})?$/.test(info.e) ? info : undefined
   } catch {
     return undefined
   }
+}
+
+/** Whoever may write a file may write its attributes, in whatever way: what becomes of them here must be a header, and a known one. */
+function sound(
+  fields: Readonly<Record<string, string>> | undefined,
+  isName: (name: string) => boolean,
+): Readonly<Record<string, string>> {
+  if (fields === undefined) return NONE
+  for (const [name, value] of Object.entries(fields)) {
+    if (!isName(name) || typeof value !== 'string' || !isHeaderValue(value)) return NONE
+  }
+  return fields
+}
+
+function isStoredHeader(name: string): boolean {
+  return STORED_HEADERS.includes(name as (typeof STORED_HEADERS)[number])
+}
+
+function isToken(name: string): boolean {
+  return /^[a-z0-9!#$%&'*+.^_`|~-]{1,256}$/.test(name)
+}
+
+function isHeaderValue(value: string): boolean {
+  return !/[^\t\u0020-\u007e\u0080-\u00ff]/.test(value)
 }
 
 /** Of a file that did not come through S3: the dash keeps clients from taking it for an MD5. */
@@ -119,8 +143,7 @@ function withoutAwsChunked(value: string): string {
 
 /** What comes back as a header must be one. */
 function checked(value: string): string {
-  if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value))
-    throw new S3Error('InvalidArgument', 'A header has control characters.')
+  if (!isHeaderValue(value)) throw new S3Error('InvalidArgument', 'A header has control characters.')
   return value
 }
 
@@ -190,10 +213,14 @@ export function tagsText(tags: readonly (readonly [string, string])[]): string {
 export function tagsOf(status: FileStatus): [string, string][] {
   const bytes = status.xattr[TAGS_XATTR]
   if (bytes === undefined || bytes.length === 0) return []
-  return Buffer.from(bytes)
-    .toString()
-    .split('&')
-    .map((part) => part.split('=').map(decodeURIComponent) as [string, string])
+  try {
+    return checkTags(Buffer.from(bytes).toString())
+      .split('&')
+      .map((part) => part.split('=').map(decodeURIComponent) as [string, string])
+  } catch {
+    // Somebody wrote something else there.
+    return []
+  }
 }
 
 /** The checksums that a request gives, and those that its trailer will give. @throws InvalidRequest */

@@ -14,6 +14,8 @@ export interface ReadersOptions {
 
 interface Kept {
   readonly reader: FileReader
+  /** Whose connection it reads by: when that is closed nobody else can go on with it. */
+  readonly fs: FileSystem
   readonly length: number
   readonly fingerprint: string
   users: number
@@ -70,28 +72,29 @@ export class Readers {
     const reader = await fs.open(path, {
       known: (status) => {
         now = status
-        kept = this.#find(status)
+        kept = this.#find(fs, status)
         return kept?.reader
       },
     })
     const status = now ?? reader.status
-    kept ??= this.#keep(status, reader)
+    kept ??= this.#keep(fs, status, reader)
     kept.users++
     return new OpenedReader(status, kept, () => this.#released(kept!))
   }
 
-  #find(status: FileStatus): Kept | undefined {
+  #find(fs: FileSystem, status: FileStatus): Kept | undefined {
     const kept = this.#kept.get(status.fileId)
     if (kept === undefined) return undefined
-    if (kept.length === status.length && kept.fingerprint === status.ufsFingerprint) return kept
+    const isSame = kept.length === status.length && kept.fingerprint === status.ufsFingerprint
+    if (isSame && kept.fs === fs) return kept
     this.#forget(status.fileId)
     return undefined
   }
 
-  #keep(status: FileStatus, reader: FileReader): Kept {
+  #keep(fs: FileSystem, status: FileStatus, reader: FileReader): Kept {
     this.#forget(status.fileId)
     const { length, ufsFingerprint: fingerprint } = status
-    const kept: Kept = { reader, length, fingerprint, users: 0, lastUsedMs: 0, closed: false }
+    const kept: Kept = { reader, fs, length, fingerprint, users: 0, lastUsedMs: 0, closed: false }
     this.#kept.set(status.fileId, kept)
     if (this.#kept.size > this.#maxReaders) this.#forget(this.#kept.keys().next().value!)
     return kept

@@ -211,6 +211,21 @@ describe('objects', () => {
     },
   )
 
+  test('attributes that were made up are no headers', async () => {
+    await put('made-up', 'x')
+    const { fileId } = await fs.getStatus(`/${Bucket}/made-up`)
+    const evil = {
+      e: 'tag',
+      i: fileId,
+      h: { 'content-length': '9', 'x-evil': '1' },
+      m: { 'a\r\nb': 'c' },
+      p: 7,
+    }
+    await fs.setAttribute(`/${Bucket}/made-up`, { xattr: { 's3.object': Buffer.from(JSON.stringify(evil)) } })
+    const answer = await caller.call({ path: `/${Bucket}/made-up` })
+    expect([answer.status, answer.body.toString(), answer.headers['x-evil']]).toEqual([200, 'x', undefined])
+  })
+
   test('files that did not come through S3 have an entity tag that changes with them', async () => {
     for (const content of ['one', 'two!']) {
       const writer = await fs.create(`/${Bucket}/foreign`, { overwrite: true })
