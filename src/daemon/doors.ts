@@ -11,6 +11,8 @@ export interface DoorsOptions {
   readonly webPort: number
   /** Whether HTTP may be bound to other than loopback addresses; the transport of RPC has its own say. */
   readonly allowRemote: boolean
+  /** Of HTTP. @default 1024 */
+  readonly maxConnections?: number
   /** @default true */
   readonly http?: boolean | undefined
 }
@@ -32,7 +34,7 @@ export class Doors {
   #rpcPort: number
 
   constructor(options: DoorsOptions, { rpc, transport, ...modules }: DoorsModules) {
-    const { bindHost, rpcPort, webBindHost, webPort, allowRemote } = options
+    const { bindHost, rpcPort, webBindHost, webPort, allowRemote, maxConnections } = options
     this.#rpcPort = rpcPort
     if (options.http !== false)
       this.#http = new HttpDoor(
@@ -42,6 +44,7 @@ export class Doors {
           port: webPort,
           allowRemote,
           ...(modules.route === undefined ? {} : { requestTimeoutMs: 0 }),
+          ...(maxConnections === undefined ? {} : { maxConnections }),
         },
         modules,
       )

@@ -59,7 +59,7 @@ export const WEBHDFS_REWRITE_MAX = option('alluxio.proxy.webhdfs.rewrite.max', '
 })
 export const PROXY_MAX_CONNECTIONS = option('alluxio.proxy.web.connections.max', 'int', {
   default: 10_000,
-  scope: 'proxy',
-  doc: 'Connections that each gateway of the proxy holds open at once; more are turned away.',
+  scope: 'all',
+  doc: 'Connections that each gateway of a proxy, and the HTTP port of a worker, hold open at once; more are turned away.',
   min: 1,
 })

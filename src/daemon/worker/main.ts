@@ -114,6 +114,7 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
       webBindHost: config.get(o.WORKER_WEB_BIND_HOST),
       webPort: config.get(o.WORKER_WEB_PORT),
       allowRemote: config.get(o.SECURITY_TRANSPORT) === 'none',
+      maxConnections: config.get(o.PROXY_MAX_CONNECTIONS),
       http: modules.http,
     },
     { rpc, transport, metrics, log, state: () => supervisor.state, ...gateway?.door },
