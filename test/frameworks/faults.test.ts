@@ -108,18 +108,22 @@ yarnSuite(`kill -9 in mid-job of MapReduce${noYarn === undefined ? '' : ` (skipp
       properties: {
         ...hadoopProperties(gateways, 'alluxio'),
         // An application master holds its history open; with the only worker that has it, it would end as with a HDFS of one replica.
-        'yarn.app.mapreduce.am.staging-dir': `file://${gateways.cluster.folder}/staging`,
+        'fs.defaultFS': 'file:///',
+        'yarn.app.mapreduce.am.staging-dir': `${gateways.cluster.folder}/staging`,
       },
     })
 
   test('TeraSort, its master, worker and proxy hit one after the other', async () => {
-    const { fs } = gateways
-    const drawn = await example('teragen', '-Dmapreduce.job.maps=2', '300000', '/tera/in')
-    const job = example('terasort', '-Dmapreduce.job.reduces=2', '/tera/in', '/tera/out')
+    const { fs, roots } = gateways
+    const [input, output, report] = ['in', 'out', 'report'].map(
+      (name) => `${roots.alluxio}/tera/${name}`,
+    ) as [string, string, string]
+    const drawn = await example('teragen', '-Dmapreduce.job.maps=2', '300000', input)
+    const job = example('terasort', '-Dmapreduce.job.reduces=2', input, output)
     await underWay(fs, '/tera/out', /_temporary/, job)
     for (const victim of Object.values(victims())) await killed(victim)
     await job
-    await example('teravalidate', '/tera/out', '/tera/report')
+    await example('teravalidate', output, report)
     const [, checksum] = /^checksum\t([0-9a-f]+)\n$/.exec(await textOf(fs, '/tera/report/part-r-00000')) ?? []
     expect(BigInt(`0x${checksum}`)).toBe(BigInt(/CHECKSUM=(\d+)/.exec(drawn)![1]!))
   }, 400_000)
