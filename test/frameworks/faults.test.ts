@@ -109,6 +109,8 @@ yarnSuite(`kill -9 in mid-job of MapReduce${noYarn === undefined ? '' : ` (skipp
         ...hadoopProperties(gateways, 'alluxio'),
         // An application master holds its history open; with the only worker that has it, it would end as with a HDFS of one replica.
         'fs.defaultFS': 'file:///',
+        // Its list of partitions is sought in the folder of whoever sent the job, if local files are the default.
+        'mapreduce.terasort.simplepartitioner': 'true',
         'yarn.app.mapreduce.am.staging-dir': `${gateways.cluster.folder}/staging`,
       },
     })
