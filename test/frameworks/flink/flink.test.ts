@@ -122,8 +122,12 @@ suite(`Flink${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
     expect(printed).toMatch(/Failures: 0, Errors: 0, Skipped: 0, Time.* in alluxio\.flink\.ExactlyOnceTest/)
   }, 400_000)
 
-  test("Flink's suites for file systems and for recoverable writers, and splits of its sources", async () => {
-    await maven(`-Dalluxio.host=${host ?? ''}`, `-Dalluxio.block=${BLOCK_BYTES}`, 'surefire:test')
+  test("Flink's suites for file systems and for recoverable writers; splits and callers", async () => {
+    await fs.mkdir('/flink-callers', { mode: 0o777 })
+    const asked = `http://${cluster.webHdfs}/webhdfs/v1/?op=GETDELEGATIONTOKEN&user.name=ann&renewer=ann`
+    const { Token } = (await (await fetch(asked)).json()) as { Token: { urlString: string } }
+    const facts = { host: host ?? '', block: BLOCK_BYTES, token: Token.urlString }
+    await maven(...Object.entries(facts).map(([key, value]) => `-Dalluxio.${key}=${value}`), 'surefire:test')
     const reports = join(folder.path, 'surefire-reports')
     const counts = readdirSync(reports)
       .filter((name) => name.endsWith('.xml'))
@@ -133,8 +137,11 @@ suite(`Flink${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
           Number(new RegExp(` ${key}="(\\d+)"`).exec(head)![1]),
         )
       })
-    expect(counts.sort()).toEqual([
+    const owners = ['user', 'token'].map(async (file) => (await fs.getStatus(`/flink-callers/${file}`)).owner)
+    expect(await Promise.all(owners)).toEqual(['bob', 'ann'])
+    expect(counts.sort(([a], [b]) => a! - b!)).toEqual([
       [1, 0, 0, 0],
+      [2, 0, 0, 0],
       [11, 0, 0, 0],
       [19, 0, 0, 0],
     ])
