@@ -42,6 +42,9 @@ export interface S3GatewayModules {
   readonly metrics: Metrics
 }
 
+/** Time that a refused client has to stop sending. */
+const LINGER_MS = 3_000
+
 export class S3Gateway {
   readonly name = 's3-gateway'
   readonly #options: S3GatewayOptions
@@ -132,16 +135,26 @@ export class S3Gateway {
     const headers = ['x-amz-request-id', requestId, 'server', 'Alluxio']
     for (const [name, value] of Object.entries(error.headers)) headers.push(name, value)
     if (error.status === 503) headers.push('retry-after', '1')
-    // What is left of the body is not waited for.
-    if (!message.complete) {
-      headers.push('connection', 'close')
-      message.resume()
-    }
+    const isCut = !message.complete
+    if (isCut) headers.push('connection', 'close')
     const body =
       message.method === 'HEAD' || error.status === 304 ? undefined : errorXml(error, message, requestId)
     headers.push('content-type', 'application/xml', 'content-length', String(body?.length ?? 0))
     response.writeHead(error.status, headers)
-    response.end(body)
+    if (isCut) this.#linger(message, response, body)
+    else response.end(body)
+  }
+
+  /** A connection that is closed upon bytes nobody reads is reset, and its client may never see why: they are read for a while. */
+  #linger(message: IncomingMessage, response: ServerResponse, body: Buffer | undefined): void {
+    if (body === undefined) response.flushHeaders()
+    else response.write(body)
+    const end = () => {
+      cancel()
+      response.end()
+    }
+    const cancel = this.#modules.runtime.after(LINGER_MS, end, true)
+    message.on('end', end).on('close', end).resume()
   }
 
   #count(operation: string, status: number): void {

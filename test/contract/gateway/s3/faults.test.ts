@@ -67,6 +67,14 @@ test.each([0, 1000, 3 * 2 ** 20])('an upload that is cut off after %i bytes leav
   expect((await caller.call({ method: 'HEAD', path: `/${BUCKET}/cut` })).status).toBe(404)
 })
 
+test('who is refused in the middle of a body learns why', async () => {
+  const body = Buffer.alloc(16 * 2 ** 20)
+  for (let i = 0; i < 5; i++) {
+    const answer = await caller.call({ method: 'PUT', path: '/no-such-bucket/key', body })
+    expect([answer.status, answer.code, answer.headers.connection]).toEqual([404, 'NoSuchBucket', 'close'])
+  }
+})
+
 test('a request whose head does not end is dropped', async () => {
   const socket = await open()
   const since = Date.now()
