@@ -173,6 +173,23 @@ suite(`the JVM client${reason === undefined ? '' : ` (skipped: ${reason})`}`, ()
     expect(remoteBytes).toBe(4 * MIB)
   }, 120_000)
 
+  test('a tier file that is renamed because its block was persisted is found again', async () => {
+    const bytes = patternBytes(13, 3 * MIB)
+    await writeWhole(fs, '/persisted', bytes, 'MUST_CACHE')
+    const jvm = await start()
+    await jvm.ask('open', 'a', '/persisted')
+    await fs.persist('/persisted')
+    await until(async () => (await fs.getStatus('/persisted')).persisted)
+    await until(() => tierFiles().every((path) => !path.endsWith('3145728.sole.arrow')))
+    expect(await jvm.ask('read', 'a', 0, bytes.length, MIB)).toBe(sha(bytes))
+    expect(await jvm.tally()).toEqual({
+      localBytes: bytes.length,
+      remoteBytes: 0,
+      dataRequests: 0,
+      failedSources: 1,
+    })
+  }, 120_000)
+
   test('a cold file comes by a worker, and from its tier file once it is sealed there', async () => {
     const bytes = patternBytes(9, 8 * MIB)
     await writeWhole(fs, '/cold', bytes, 'THROUGH')

@@ -19,7 +19,7 @@ function classPath(): Promise<string> {
     const jar = await hadoopJar()
     const folder = scratchFolder('jvm').path
     const source = new URL('Probe.java', import.meta.url).pathname
-    await complete({ binary: 'javac', args: ['-cp', jar, '-d', folder, source] })
+    await complete({ binary: 'javac', args: ['--release', '11', '-cp', jar, '-d', folder, source] })
     return `${jar}:${folder}`
   })()
   return compiled

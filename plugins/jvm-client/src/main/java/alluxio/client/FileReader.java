@@ -4,6 +4,7 @@ import java.io.Closeable;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
 import java.util.ArrayDeque;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -72,7 +73,14 @@ public final class FileReader implements Closeable {
       OpenFile.Block block = blocks[index];
       if (block == null) block = find(index);
       int n = (int) Math.min(position + count - at, block.offset + block.length - at);
-      if (!readLocal(block, at, target, n)) readRemote(block, index, at, target, n, sequential);
+      boolean isRead = readLocal(block, at, target, n);
+      if (!isRead && block.vanished) {
+        block.vanished = false;
+        block = find(index);
+        isRead = readLocal(block, at, target, n);
+        block.vanished = false;
+      }
+      if (!isRead) readRemote(block, index, at, target, n, sequential);
       at += n;
     }
     lastEnd = position + count;
@@ -166,6 +174,7 @@ public final class FileReader implements Closeable {
         return file;
       } catch (IOException | SecurityException | InternalError e) {
         block.localFailed = true;
+        block.vanished = e instanceof NoSuchFileException;
         client.tally.failures.increment();
         return null;
       }

@@ -66,6 +66,8 @@ final class OpenFile {
     volatile TierFile local;
     /** The tier file turned out not to be there, not to be readable, or bad. */
     volatile boolean localFailed;
+    /** It was not there: evicted, or renamed because its block was persisted. The gateway knows. */
+    volatile boolean vanished;
     /** Bytes read through workers. Races cost a call. */
     long throughBytes;
 

@@ -29,6 +29,8 @@ final class TierFile {
 
   private static final int SEGMENT_BYTES = 1 << SEGMENT_SHIFT;
 
+  private static final long UNKNOWN = Long.MIN_VALUE;
+
   final String path;
   private final long modifiedUs;
   private final int pageBytes;
@@ -98,15 +100,16 @@ final class TierFile {
 
   /** Whether nobody wrote to the file since it was opened, so that what was verified stands. */
   boolean isUnchanged() {
-    try {
-      return modifiedUs(Paths.get(path)) == modifiedUs;
-    } catch (IOException e) {
-      return false;
-    }
+    return modifiedUs != UNKNOWN && modifiedUs(Paths.get(path)) == modifiedUs;
   }
 
-  private static long modifiedUs(Path file) throws IOException {
-    return Files.getLastModifiedTime(file).to(TimeUnit.MICROSECONDS);
+  /** UNKNOWN when the file left its path meanwhile: Java asks by path alone. */
+  private static long modifiedUs(Path file) {
+    try {
+      return Files.getLastModifiedTime(file).to(TimeUnit.MICROSECONDS);
+    } catch (IOException e) {
+      return UNKNOWN;
+    }
   }
 
   /** Copies {@code count} bytes from {@code position} in the block, all of which must lie within. @throws IOException at a bad page */
