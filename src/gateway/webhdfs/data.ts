@@ -25,7 +25,7 @@ export interface DataHalfModules {
 
 export class DataHalf {
   readonly #modules: DataHalfModules
-  readonly #checksums = new Map<number, string>()
+  readonly #checksums = new Map<string, string>()
 
   constructor(modules: DataHalfModules) {
     this.#modules = modules
@@ -118,14 +118,14 @@ export class DataHalf {
   async #checksum(asked: HdfsRequest, user: string): Promise<string> {
     const reader = await this.#modules.users.as(user).open(asked.path)
     try {
-      const { fileId } = reader.status
-      const known = this.#checksums.get(fileId)
+      // Of an object that others replaced, the file keeps its id.
+      const { fileId, ufsFingerprint, length } = reader.status
+      const version = `${fileId} ${length} ${ufsFingerprint}`
+      const known = this.#checksums.get(version)
       if (known !== undefined) return known
       const json = await fileChecksumJson(reader)
-      // An object that others change keeps the id of its file.
-      if (reader.status.persisted) return json
       if (this.#checksums.size >= MAX_CHECKSUMS) this.#checksums.clear()
-      this.#checksums.set(fileId, json)
+      this.#checksums.set(version, json)
       return json
     } finally {
       await reader.close()

@@ -23,7 +23,7 @@ const OF_THE_WEBHDFS_CLIENT: readonly ExpectedFailure[] = [
 const OF_IMMUTABLE_FILES: readonly ExpectedFailure[] = [
   {
     test: 'Append.testRenameFileBeingAppended',
-    why: 'an append copies the file and puts the copy in its place at the end: if that place is another file by then, or none, the append fails and nothing changes. HDFS follows the renamed file',
+    why: 'an append copies the file and puts the copy in its place, which follows a renamed file by its id; the file of this test is empty, and empty files have no place in the index of ids. HDFS follows it',
   },
 ]
 

@@ -187,11 +187,16 @@ export class FsMutations implements Pick<Fs, Mutations> {
 
   /** The object of a file that is replaced goes before the new one's can come. */
   #publish(
-    asked: CompleteRequest & { readonly publish: Publication },
+    given: CompleteRequest & { readonly publish: Publication },
     caller: Caller,
   ): Promise<{ entry: Buffer }> {
     const { namespace, changes, persistence, freer } = this.#modules
-    const { path } = asked.publish
+    const { keeps, expects } = given.publish
+    // A file that was renamed while its bytes were written anew is followed; an empty one cannot be found.
+    const renamed =
+      keeps === true && expects !== undefined ? namespace.inodeById(expects as FileId) : undefined
+    const { path } = renamed ?? given.publish
+    const asked = { ...given, publish: { ...given.publish, path } }
     return this.#ready([path], async () => {
       const existing = namespace.inode(path)
       const leaving = this.#leaving(existing)

@@ -135,6 +135,23 @@ describe('uploads', () => {
     expect(won).not.toContain(true)
   })
 
+  test('that append to a file follow it when it is renamed', async () => {
+    const [before, more] = [patternBytes(41, 3000), patternBytes(42, 2000)]
+    await hdfs.write('/follow/a', before)
+    const to = await target('POST', '/follow/a', 'APPEND')
+    const head = `POST ${to.pathname}${to.search} HTTP/1.1\r\nHost: x\r\nContent-Length: ${more.length}\r\n\r\n`
+    const socket = await say(to.host, head)
+    socket.write(more.subarray(0, 500))
+    await pause(300)
+    await hdfs.call('PUT', '/follow/a', 'RENAME', { destination: '/follow/b' })
+    socket.write(more.subarray(500))
+    const answer = await new Promise<string>((done) => socket.once('data', (chunk) => done(chunk.toString())))
+    expect(answer).toContain('200 OK')
+    socket.destroy()
+    expect((await hdfs.read('/follow/b')).equals(Buffer.concat([before, more]))).toBe(true)
+    expect(await hdfs.status('/follow/a')).toBeUndefined()
+  })
+
   test('wait for the word to go on only when they are where they belong', async () => {
     const socket = await say(
       cluster.webHdfs,
