@@ -4,30 +4,28 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { Cluster } from '../../../support/cluster.ts'
-import { type S3Server, startMinio, startVersitygw } from '../../../support/servers/index.ts'
+import { ifAvailable, startMinio, startVersitygw } from '../../../support/servers/index.ts'
 import { type Call, type Key, keyOf, plainChunks, S3Caller, signedChunks, timeText } from './client.ts'
 
 const BUCKET = 'test-bucket'
 const MINUTE = 60_000
 const OBJECT = `/${BUCKET}/object`
 
+const minio = await ifAvailable(startMinio)
+const versity = await ifAvailable(startVersitygw)
+
 let cluster: Cluster
-let minio: S3Server
-let versity: S3Server
 let key: Key
 let ours: S3Caller
 const others: S3Caller[] = []
 
 beforeAll(async () => {
-  ;[cluster, minio, versity] = await Promise.all([
-    Cluster.start({ proxy: true }),
-    startMinio(),
-    startVersitygw(),
-  ])
+  cluster = await Cluster.start({ proxy: true })
   const fs = await cluster.connect()
   key = await keyOf(fs, (await fs.getStatus('/')).owner)
   ours = new S3Caller(`http://${cluster.s3}`, key)
-  for (const server of [minio, versity]) {
+  for (const { server } of [minio, versity]) {
+    if (server === undefined) continue
     others.push(
       new S3Caller(server.endpoint, { accessKeyId: server.accessKey, secretAccessKey: server.secretKey }),
     )
@@ -39,7 +37,7 @@ beforeAll(async () => {
 }, 300_000)
 
 afterAll(async () => {
-  await Promise.allSettled([cluster?.dispose(), minio?.stop(), versity?.stop()])
+  await Promise.allSettled([cluster?.dispose(), minio.server?.stop(), versity.server?.stop()])
 })
 
 interface Case {
@@ -298,7 +296,7 @@ describe('a request', () => {
     if (status >= 400) expect(answer.headers['content-type']).toBe('application/xml')
     const answers = await Promise.all(others.map(send))
     const statuses = answers.map((other) => other.status)
-    if (alone === undefined) expect(statuses).toContain(status)
+    if (alone === undefined && statuses.length === 2) expect(statuses).toContain(status)
   })
 
   test.each([
