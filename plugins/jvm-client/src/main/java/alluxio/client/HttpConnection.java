@@ -12,7 +12,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
 /**
- * One kept-alive HTTP/1.1 connection, used by one thread at a time. The JDK's own clients cost several times as much a call:
+ * One kept-alive HTTP/1.1 connection, used by one thread at a time. The JDK's own clients cost more than twice as much a call:
  * docs/decisions/0006-jvm-metadata.md.
  */
 final class HttpConnection {
