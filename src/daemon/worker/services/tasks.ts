@@ -39,6 +39,8 @@ interface Outcome {
   readonly errorCode?: string
 }
 
+type Told = 'heard' | 'unheard' | 'asked again'
+
 export class Tasks {
   readonly name = 'tasks'
   readonly stopDeadlineMs = 10_000
@@ -111,53 +113,56 @@ export class Tasks {
 
   /** Never rejects: how a task fails is told to the master. */
   async #run(task: Task): Promise<void> {
-    const { log, metrics, store } = this.#modules
-    const { command } = task
     const { signal } = this.#abort
-    let outcome: Outcome
-    try {
-      outcome =
-        command.kind === 'PERSIST'
-          ? { fingerprint: await persistFile(this.#modules, command, signal) }
-          : await this.#load(command, signal)
-    } catch (error) {
-      if (signal.aborted) return
-      const { code, message } = toAlluxioError(error)
-      outcome = { error: message, errorCode: code }
-      metrics.taskFailures.add()
-      log.warn('task failed', { kind: command.kind, taskId: command.taskId, fileId: command.fileId, error })
-    }
-    const heard = await this.#report(task, command.target, outcome, signal)
-    // Only now: a block that may be evicted before the master knows of the other copy could be lost to it.
-    if (heard && outcome.fingerprint !== undefined) store.markPersisted(command.fileId as FileId)
-    if (command.kind === 'PERSIST') this.#persists.delete(command.fileId ?? 0)
+    let told: Told
+    do {
+      const { command } = task
+      const outcome = await this.#outcome(command, signal)
+      if (outcome === undefined) return
+      told = await this.#report(task, command.target, outcome, signal)
+      // Only now: a block that may be evicted before the master knows of the other copy could be lost to it.
+      if (told === 'heard' && outcome.fingerprint !== undefined)
+        this.#modules.store.markPersisted(command.fileId as FileId)
+    } while (told === 'asked again')
+    if (task.command.kind === 'PERSIST') this.#persists.delete(task.command.fileId ?? 0)
   }
 
-  /**
-   * @param target where the task wrote to, which the latest command may name otherwise
-   * @returns whether the master has heard it
-   */
-  async #report(
-    task: Task,
-    target: Command['target'],
-    outcome: Outcome,
-    signal: AbortSignal,
-  ): Promise<boolean> {
+  /** Undefined at the end of the daemon. */
+  async #outcome(command: Command, signal: AbortSignal): Promise<Outcome | undefined> {
+    const { log, metrics } = this.#modules
+    try {
+      return command.kind === 'PERSIST'
+        ? { fingerprint: await persistFile(this.#modules, command, signal) }
+        : await this.#load(command, signal)
+    } catch (error) {
+      if (signal.aborted) return undefined
+      const { code, message } = toAlluxioError(error)
+      metrics.taskFailures.add()
+      log.warn('task failed', { kind: command.kind, taskId: command.taskId, fileId: command.fileId, error })
+      return { error: message, errorCode: code }
+    }
+  }
+
+  /** @param target where the task wrote to, which the latest command may name otherwise: whoever hears of it looks there */
+  async #report(task: Task, target: Command['target'], outcome: Outcome, signal: AbortSignal): Promise<Told> {
     const { master, session, runtime, log } = this.#modules
+    const asked = task.command
     while (!signal.aborted) {
+      // A master that asks after the end may have removed what it had not heard of.
+      if (task.command !== asked && isSame(task.command.target, target)) return 'asked again'
       try {
         const { taskId, fileId = 0 } = task.command
         const written = target === undefined ? {} : { target }
         await master.taskDone({ session: session(), taskId, fileId, ...outcome, ...written }, { signal })
-        return true
+        return 'heard'
       } catch (error) {
         // NOT_FOUND: the task was given up or is known to be done. CONFLICT: asked again with the next session.
-        if (isAlluxioError(error, 'NOT_FOUND') || signal.aborted) return false
+        if (isAlluxioError(error, 'NOT_FOUND') || signal.aborted) return 'unheard'
         log.debug('end of task not reported yet', { taskId: task.command.taskId, error })
         await sleep(runtime, REPORT_RETRY_MS, signal).catch(() => {})
       }
     }
-    return false
+    return 'unheard'
   }
 
   async #load(command: Command, signal: AbortSignal): Promise<Outcome> {
@@ -174,4 +179,8 @@ export class Tasks {
     }
     return {}
   }
+}
+
+function isSame(one: Command['target'], other: Command['target']): boolean {
+  return one?.path === other?.path && one?.mountId === other?.mountId
 }
