@@ -54,10 +54,10 @@ suite.each(['webhdfs', 'alluxio'] as const)(
       const home = `${roots[scheme]}/distcp-${scheme}`
       for (const [name, length] of Object.entries(FILES))
         await writeWhole(fs, `/distcp-${scheme}/from/${name}`, patternBytes(length, length), 'MUST_CACHE')
-      expect(await distCp('-update', `${home}/from`, copies)).toMatchObject({ copied: count })
-      expect(await distCp('-update', `${home}/from`, copies)).toEqual({ copied: 0, skipped: count })
-      expect(await distCp('-update', copies, `${home}/back`)).toMatchObject({ copied: count })
-      expect(await distCp('-update', copies, `${home}/back`)).toEqual({ copied: 0, skipped: count })
+      expect(await distCp('-update', '-pb', `${home}/from`, copies)).toMatchObject({ copied: count })
+      expect(await distCp('-update', '-pb', `${home}/from`, copies)).toEqual({ copied: 0, skipped: count })
+      expect(await distCp('-update', '-pb', copies, `${home}/back`)).toMatchObject({ copied: count })
+      expect(await distCp('-update', '-pb', copies, `${home}/back`)).toEqual({ copied: 0, skipped: count })
       for (const [name, length] of Object.entries(FILES))
         expect(
           (await readWhole(fs, `/distcp-${scheme}/back/${name}`)).equals(patternBytes(length, length)),
