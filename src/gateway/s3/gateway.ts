@@ -12,6 +12,8 @@ import { Keys } from './keys.ts'
 import { ListObjects } from './list-objects.ts'
 import { Md5Thread } from './md5.ts'
 import { Multipart } from './multipart.ts'
+import { ObjectCopies } from './object-copies.ts'
+import { ObjectDeletes } from './object-deletes.ts'
 import { ObjectReads } from './object-reads.ts'
 import { ObjectWrites } from './object-writes.ts'
 import { Readers } from './readers.ts'
@@ -187,11 +189,22 @@ function operationsOf(
   const keys = new Keys(canonicalPath(options.root))
   const buckets = new Buckets({ keys, runtime })
   const reads = new ObjectReads({ keys, readers, buckets })
-  const writes = new ObjectWrites({ keys, reads, buckets, runtime, md5s })
+  const writes = new ObjectWrites({ keys, buckets, runtime, md5s })
+  const copies = new ObjectCopies({ keys, reads, writes })
+  const deletes = new ObjectDeletes({ keys, buckets, runtime })
   const multipart = new Multipart(
     { maxAgeMs: options.uploadMaxAgeMs },
-    { keys, writes, buckets, readers, runtime, md5s },
+    { keys, writes, copies, buckets, readers, runtime, md5s },
   )
   const tagging = new Tagging({ keys, reads, runtime })
-  return { buckets, objects: new ListObjects({ keys, buckets }), reads, writes, multipart, tagging }
+  return {
+    buckets,
+    objects: new ListObjects({ keys, buckets }),
+    reads,
+    writes,
+    copies,
+    deletes,
+    multipart,
+    tagging,
+  }
 }

@@ -12,8 +12,9 @@ import { answerEmpty, answerXml, type Exchange, headersOf, iso } from './exchang
 import type { Keys } from './keys.ts'
 import { compare } from './listing.ts'
 import type { Md5Thread } from './md5.ts'
+import { copyInto, copyRange, type ObjectCopies } from './object-copies.ts'
 import { type Described, describedBy, infoOf, xattrOf } from './object-info.ts'
-import { checkUnsupported, copyInto, copyRange, type ObjectWrites, writtenHeaders } from './object-writes.ts'
+import { checkUnsupported, type ObjectWrites, writtenHeaders } from './object-writes.ts'
 import type { Readers } from './readers.ts'
 import { encodeUri, parameter, type S3Request } from './request.ts'
 import { receiveDocument, receiveUpload, uploadLength } from './upload-body.ts'
@@ -38,6 +39,7 @@ export interface MultipartOptions {
 export interface MultipartModules {
   readonly keys: Keys
   readonly writes: ObjectWrites
+  readonly copies: ObjectCopies
   readonly buckets: Buckets
   readonly readers: Readers
   readonly runtime: Runtime
@@ -107,7 +109,7 @@ export class Multipart {
     const { request, fs } = exchange
     const id = idOf(request)
     const number = partNumberOf(request)
-    const source = await this.#modules.writes.source(exchange)
+    const source = await this.#modules.copies.source(exchange)
     try {
       const range = copyRange(request.headers.get('x-amz-copy-source-range'), source.status.length)
       const [, writer] = await this.#beginPart(exchange, id, number)

@@ -4,6 +4,8 @@ import { type S3Code, S3Error } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { ListObjects } from './list-objects.ts'
 import type { Multipart } from './multipart.ts'
+import type { ObjectCopies } from './object-copies.ts'
+import type { ObjectDeletes } from './object-deletes.ts'
 import type { ObjectReads } from './object-reads.ts'
 import type { ObjectWrites } from './object-writes.ts'
 import { parameter, type S3Request } from './request.ts'
@@ -14,6 +16,8 @@ export interface Operations {
   readonly objects: ListObjects
   readonly reads: ObjectReads
   readonly writes: ObjectWrites
+  readonly copies: ObjectCopies
+  readonly deletes: ObjectDeletes
   readonly multipart: Multipart
   readonly tagging: Tagging
 }
@@ -33,13 +37,13 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   ListObjects: ({ objects }, exchange) => objects.version1(exchange),
   ListObjectsV2: ({ objects }, exchange) => objects.version2(exchange),
   ListObjectVersions: ({ objects }, exchange) => objects.versions(exchange),
-  DeleteObjects: ({ writes }, exchange) => writes.deleteMany(exchange),
+  DeleteObjects: ({ deletes }, exchange) => deletes.deleteMany(exchange),
   ListMultipartUploads: ({ multipart }, exchange) => multipart.list(exchange),
   GetObject: ({ reads }, exchange) => reads.get(exchange),
   HeadObject: ({ reads }, exchange) => reads.get(exchange),
   PutObject: ({ writes }, exchange) => writes.put(exchange),
-  CopyObject: ({ writes }, exchange) => writes.copy(exchange),
-  DeleteObject: ({ writes }, exchange) => writes.delete(exchange),
+  CopyObject: ({ copies }, exchange) => copies.copy(exchange),
+  DeleteObject: ({ deletes }, exchange) => deletes.delete(exchange),
   GetObjectTagging: ({ tagging }, exchange) => tagging.handle(exchange),
   PutObjectTagging: ({ tagging }, exchange) => tagging.handle(exchange),
   DeleteObjectTagging: ({ tagging }, exchange) => tagging.handle(exchange),
