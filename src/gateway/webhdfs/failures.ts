@@ -34,10 +34,7 @@ export interface Failure {
 export function failureOf(thrown: unknown): Failure {
   const error = toAlluxioError(thrown)
   const { code, reason } = error
-  // HDFS says it of a directory that is opened, and clients tell by it.
-  const isUnopened = code === 'IS_A_DIRECTORY' && error.operation === 'open'
-  const exception =
-    BY_REASON[reason ?? ''] ?? (isUnopened ? 'FileNotFoundException' : ERROR_CODES[code].hadoop)
+  const exception = BY_REASON[reason ?? ''] ?? ERROR_CODES[code].hadoop
   const within = PACKAGES[exception] ?? 'org.apache.hadoop.fs'
   const javaClassName = within.endsWith('$') ? within + exception : `${within}.${exception}`
   const message = code === 'INTERNAL' ? 'internal error: the log of the gateway tells more' : error.message

@@ -206,7 +206,7 @@ export class WebHdfsGateway {
     const refreshed = this.#workers.refresh()
     const { length, folder } = await fs.getStatus(asked.path)
     if (folder) {
-      throw new AlluxioError('IS_A_DIRECTORY', `Path is not a file: ${asked.path}`, { operation: 'open' })
+      throw new AlluxioError('IS_A_DIRECTORY', `Path is not a file: ${asked.path}`)
     }
     const { start } = rangeOf(asked, length)
     await refreshed
@@ -243,9 +243,7 @@ export class WebHdfsGateway {
     const refreshed = this.#workers.refresh()
     const { folder } = await call.fs.getStatus(call.asked.path)
     if (folder) {
-      throw new AlluxioError('IS_A_DIRECTORY', `Path is not a file: ${call.asked.path}`, {
-        operation: 'open',
-      })
+      throw new AlluxioError('IS_A_DIRECTORY', `Path is not a file: ${call.asked.path}`)
     }
     await refreshed
     return this.#redirect(call, this.#anyNear(call))

@@ -65,7 +65,7 @@ async function locate(fs: FileSystem, path: string, options: LocateOptions): Pro
     return await fs.locate(path, options)
   } catch (error) {
     if (isAlluxioError(error, 'IS_A_DIRECTORY')) {
-      throw new AlluxioError('IS_A_DIRECTORY', `Path is not a file: ${path}`, { operation: 'open' })
+      throw new AlluxioError('IS_A_DIRECTORY', `Path is not a file: ${path}`)
     }
     if (!isAlluxioError(error, 'CONFLICT') || error.reason !== 'INCOMPLETE') throw error
     // Of a file that is being written nothing can be seen yet.

@@ -1,6 +1,7 @@
 /** What every operation of the gateway is given, and how its answer goes out. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FileSystem } from '../../client/index.ts'
+import { AlluxioError, isAlluxioError } from '../../core/index.ts'
 import type { Caller } from './callers.ts'
 import { failureOf } from './failures.ts'
 import type { HdfsRequest } from './request.ts'
@@ -43,7 +44,7 @@ export function sendFailure(request: IncomingMessage, response: ServerResponse, 
     response.destroy()
     return
   }
-  const { status, body } = failureOf(error)
+  const { status, body } = failureOf(request.method === 'GET' ? asAbsent(error) : error)
   response.writeHead(status, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(body),
@@ -56,4 +57,10 @@ export function sendFailure(request: IncomingMessage, response: ServerResponse, 
 
 function hasNoBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0'
+}
+
+/** Whoever looks for a name below a file, or reads a directory, is told that there is no such file: so clients find out what exists. */
+function asAbsent(error: unknown): unknown {
+  if (!isAlluxioError(error, 'NOT_A_DIRECTORY') && !isAlluxioError(error, 'IS_A_DIRECTORY')) return error
+  return new AlluxioError('NOT_FOUND', error.message, { cause: error, details: error.details })
 }

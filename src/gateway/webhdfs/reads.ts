@@ -1,6 +1,6 @@
 /** Operations that look at metadata. */
 import type { ServerResponse } from 'node:http'
-import { AlluxioError, isAlluxioError, STAGING_PATH } from '../../core/index.ts'
+import { AlluxioError, STAGING_PATH } from '../../core/index.ts'
 import type { DataWorkers } from './data-workers.ts'
 import { type HdfsCall, type Operation, sendJson } from './operation.ts'
 import { invalid } from './request.ts'
@@ -19,13 +19,7 @@ const BATCH = 1000
 const CHUNK_LENGTH = 128 * 1024
 
 export const getFileStatus: Operation = async ({ fs, asked }) => {
-  return `{"FileStatus":${statusJson(await fs.getStatus(asked.path).catch(belowFile), '')}}`
-}
-
-/** Whoever looks for a name below a file is told that there is none: clients ask whether it exists. */
-function belowFile(error: unknown): never {
-  if (!isAlluxioError(error, 'NOT_A_DIRECTORY')) throw error
-  throw new AlluxioError('NOT_FOUND', error.message, { cause: error, details: error.details })
+  return `{"FileStatus":${statusJson(await fs.getStatus(asked.path), '')}}`
 }
 
 /** Sent as it is read: a directory of any size costs a page of memory. */

@@ -43,6 +43,18 @@ const STEPS: readonly Step[] = [
   ['GET', '/d', 'GETFILESTATUS'],
   ['GET', '/d/none', 'GETFILESTATUS'],
   ['GET', '/d/f/x', 'GETFILESTATUS'],
+  ['GET', '/d/f/x', 'LISTSTATUS'],
+  ['GET', '/d/f/x', 'OPEN'],
+  ['GET', '/d/f/x', 'GETCONTENTSUMMARY'],
+  ['GET', '/d/f/x', 'GETACLSTATUS'],
+  ['GET', '/d/f/x', 'GET_BLOCK_LOCATIONS'],
+  ['GET', '/d', 'GET_BLOCK_LOCATIONS'],
+  ['PUT', '/d/f/x', 'SETPERMISSION', { permission: '600' }],
+  ['PUT', '/d/f/x', 'CREATE', {}, patternBytes(1, 10)],
+  ['PUT', '/d/sub', 'RENAME', { destination: '/d/f/x' }],
+  ['DELETE', '/d/f/x', 'DELETE'],
+  ['POST', '/d', 'APPEND', {}, patternBytes(1, 10)],
+  ['GET', '/d', 'GETFILECHECKSUM'],
   ['GET', '/d', 'LISTSTATUS'],
   ['GET', '/d/f', 'LISTSTATUS'],
   ['GET', '/d/none', 'LISTSTATUS'],
@@ -112,7 +124,15 @@ const STEPS: readonly Step[] = [
 ]
 
 /** Steps whose exception is another one here, with the reason. */
+const BELOW_A_FILE = 'HDFS says AccessControlException of names below a file; here they are not there'
 const OTHER_EXCEPTIONS: Readonly<Record<string, string>> = {
+  'GET LISTSTATUS /d/f/x ': BELOW_A_FILE,
+  'GET GETCONTENTSUMMARY /d/f/x ': BELOW_A_FILE,
+  'GET GETACLSTATUS /d/f/x ': BELOW_A_FILE,
+  'GET GET_BLOCK_LOCATIONS /d/f/x ': BELOW_A_FILE,
+  'PUT SETPERMISSION /d/f/x permission=600': `${BELOW_A_FILE}: ParentNotDirectoryException`,
+  'DELETE DELETE /d/f/x ': BELOW_A_FILE,
+  'POST APPEND /d ': 'PathIsDirectoryException says what is wrong; HDFS says FileAlreadyExistsException',
   'PUT SETXATTR /d/f xattr.name=b&xattr.value=0x03&flag=CREATE':
     'HadoopIllegalArgumentException is a kind of ours',
   'POST TRUNCATE /d/f newlength=9000': 'HadoopIllegalArgumentException is a kind of ours',
