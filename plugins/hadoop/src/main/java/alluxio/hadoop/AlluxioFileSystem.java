@@ -69,6 +69,8 @@ public final class AlluxioFileSystem extends FileSystem {
   private Path workingDirectory;
   private UserGroupInformation user;
   private AlluxioClient client;
+  /** 0: not asked yet. */
+  private volatile long clusterBlockSize;
   private Attributes attributes;
 
   @Override
@@ -185,7 +187,8 @@ public final class AlluxioFileSystem extends FileSystem {
     statistics.incrementWriteOps(1);
     String at = at(path);
     FsPermission masked = masked(permission, FsPermission.getFileDefault());
-    long size = blockSize == DEFAULT_BLOCK_SIZE && getConf().get(BLOCK_SIZE_KEY) == null ? 0 : blockSize;
+    // Paths may have defaults of their own, which the cluster knows.
+    long size = getConf().get(BLOCK_SIZE_KEY) == null && blockSize == getDefaultBlockSize() ? 0 : blockSize;
     return translated(
         () ->
             new FSDataOutputStream(
@@ -353,7 +356,18 @@ public final class AlluxioFileSystem extends FileSystem {
   @Override
   @SuppressWarnings("deprecation")
   public long getDefaultBlockSize() {
-    return getConf().getLongBytes(BLOCK_SIZE_KEY, DEFAULT_BLOCK_SIZE);
+    long size = getConf().getLongBytes(BLOCK_SIZE_KEY, clusterBlockSize);
+    if (size == 0) size = clusterBlockSize = askBlockSize();
+    return size;
+  }
+
+  private long askBlockSize() {
+    try {
+      Object defaults = client.get("/", Query.op("GETSERVERDEFAULTS")).get("FsServerDefaults");
+      return ((Number) ((Map<?, ?>) defaults).get("blockSize")).longValue();
+    } catch (IOException e) {
+      return DEFAULT_BLOCK_SIZE;
+    }
   }
 
   @Override
