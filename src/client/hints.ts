@@ -1,7 +1,7 @@
 /** Hints of the master's hint service: where the bytes of paths are, and what changes about it. */
 import { canonicalPath, isAlluxioError, type Log, type Runtime, sleep } from '../core/index.ts'
 import type { Client, HintsContract } from '../rpc/index.ts'
-import type { HintOptions, Hints, ReplicaChanges } from './types.ts'
+import type { HintOptions, Hints, Plan, ReplicaChanges } from './types.ts'
 
 /** Pause before a broken stream of changes is opened again, ms. */
 const REOPEN_MS = 200
@@ -32,7 +32,13 @@ export function hintsOf({ master, runtime, log }: HintsModules): Hints {
         ...(hosts === undefined ? {} : { hosts: hosts.map((host) => ({ ...host })) }),
         ...(slack === undefined ? {} : { slack }),
       }
-      return (await master.assign(request)).plan
+      const plan = { splits: [] as Plan['splits'][number][], local: 0, hosts: [] as Plan['hosts'] }
+      for await (const { item } of master.assign(request)) {
+        for (const split of item.splits) plan.splits.push(split)
+        if (item.local !== undefined) plan.local = item.local
+        if (item.hosts !== undefined) plan.hosts = item.hosts
+      }
+      return plan
     },
     async *subscribe(paths, options = {}) {
       const { signal } = options

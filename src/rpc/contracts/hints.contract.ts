@@ -25,7 +25,7 @@ export const HintRequest = T.Object({
   blocks: T.Optional(T.Boolean()),
 })
 
-export const PathHintInfo = T.Object({
+const PathHintInfo = T.Object({
   path: T.String(),
   length: T.Number(),
   cold: T.Boolean(),
@@ -62,7 +62,7 @@ export const AssignRequest = T.Object({
   slack: T.Optional(T.Number({ minimum: 0, maximum: 1000 })),
 })
 
-export const AssignmentInfo = T.Object({
+const AssignmentInfo = T.Object({
   path: T.String(),
   offset: T.Number(),
   length: T.Number(),
@@ -73,11 +73,7 @@ export const AssignmentInfo = T.Object({
   waitMs: T.Number(),
 })
 
-export const PlanInfo = T.Object({
-  splits: T.Array(AssignmentInfo),
-  local: T.Number(),
-  hosts: T.Array(T.Object({ host: T.String(), splits: T.Number(), bytes: T.Number() })),
-})
+const HostShareInfo = T.Object({ host: T.String(), splits: T.Number(), bytes: T.Number() })
 
 /** Position in the changes of one life of the master. */
 const Position = { epoch: T.String(), sequence: T.Number() }
@@ -101,13 +97,19 @@ export const HintsContract = contract({
       request: HintRequest,
       response: T.Object({ answers: T.Array(PathHintInfo), ...Position }),
     }),
-    assign: unary({
+    assign: download({
       id: 3,
-      ...READ,
+      idempotent: true,
       deadlineMs: 30_000,
-      doc: 'Spreads splits over hosts: as many as can be beside their bytes, none above its slots or share.',
+      doc: 'Spreads splits over hosts: as many as can be beside their bytes, none above its slots or share. The splits come in the order of the question, page by page.',
       request: AssignRequest,
-      response: T.Object({ plan: PlanInfo, ...Position }),
+      item: T.Object({
+        splits: T.Array(AssignmentInfo),
+        /** Of the first item: how many splits are LOCAL, and what each host got. */
+        local: T.Optional(T.Number()),
+        hosts: T.Optional(T.Array(HostShareInfo)),
+        ...Position,
+      }),
     }),
     subscribe: download({
       id: 4,

@@ -88,6 +88,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
     'a b',
     '--unit KB alluxio.master.hostname',
   ],
+  hints: ['', '/a --for', '/a --nonsense'],
   'plugins:build': ['nonsense'],
   'plugins:ls': ['extra'],
   quickstart: ['extra', '--s3', '--s3 http://127.0.0.1:9000', '--s3 http://127.0.0.1:9000/bucket'],

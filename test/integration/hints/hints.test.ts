@@ -1,13 +1,16 @@
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import * as zmq from 'zeromq'
 import type { FileSystem, PathHint, ReplicaChanges } from '../../../src/client/index.ts'
 import { silentLog, systemRuntime } from '../../../src/core/index.ts'
-import { connectRpc, HintsContract, ZeroMqTransport } from '../../../src/rpc/index.ts'
+import { connectRpc, HintsContract, MasterBlock, ZeroMqTransport } from '../../../src/rpc/index.ts'
 import { Cluster, patternBytes } from '../../support/cluster.ts'
+import { readWhole } from '../../support/whole-file.ts'
 
 const BLOCK = 256 * 1024
 const TIMEOUT_MS = 2000
@@ -23,6 +26,24 @@ interface Published {
     worker: number
     tier: string | null
   }[]
+}
+
+function follow(address: string, clientId: string) {
+  return connectRpc(
+    {
+      address: `tcp://${address}`,
+      user: 'ann',
+      host: 'here',
+      clientId,
+      peer: 'master',
+      connectTimeoutMs: 5000,
+    },
+    {
+      runtime: systemRuntime,
+      transport: new ZeroMqTransport({}, { runtime: systemRuntime }),
+      log: silentLog,
+    },
+  )
 }
 
 async function eventually<T>(
@@ -217,21 +238,7 @@ describe('hints of a cluster of three hosts', () => {
 
   test('a committed block reaches streams and listeners within 50 ms', async () => {
     await fs.mkdir('/followed')
-    const rpc = connectRpc(
-      {
-        address: `tcp://${cluster.hints}`,
-        user: 'ann',
-        host: 'here',
-        clientId: 'hints',
-        peer: 'hints',
-        connectTimeoutMs: 5000,
-      },
-      {
-        runtime: systemRuntime,
-        transport: new ZeroMqTransport({}, { runtime: systemRuntime }),
-        log: silentLog,
-      },
-    )
+    const rpc = follow(cluster.hints, 'ann')
     const listener = new zmq.Subscriber({ linger: 0 })
     listener.connect(`tcp://${cluster.changes}`)
     listener.subscribe('hints')
@@ -266,21 +273,7 @@ describe('hints of a cluster of three hosts', () => {
 
   test('a snapshot and the changes after it make up all replicas', async () => {
     await writeTo('/snap', '127.0.0.1', 2)
-    const rpc = connectRpc(
-      {
-        address: `tcp://${cluster.hints}`,
-        user: 'ann',
-        host: 'here',
-        clientId: 'snap',
-        peer: 'hints',
-        connectTimeoutMs: 5000,
-      },
-      {
-        runtime: systemRuntime,
-        transport: new ZeroMqTransport({}, { runtime: systemRuntime }),
-        log: silentLog,
-      },
-    )
+    const rpc = follow(cluster.hints, 'snap')
     try {
       const replicas = new Map<number, Set<number>>()
       let workers: readonly { id: number; host: string }[] = []
@@ -299,6 +292,85 @@ describe('hints of a cluster of three hosts', () => {
     } finally {
       await rpc.close()
     }
+  })
+
+  test('a worker that lies about a block is read around, and named no more once it is found out', async () => {
+    await writeTo('/lied', '127.0.0.1', 1)
+    const blockId = (await fs.blockPlaces('/lied'))[0]!.blockId
+    const rpc = follow(cluster.masterAddress, 'liar')
+    const liar = rpc.client(MasterBlock)
+    const tiers = [{ alias: 'MEM', capacityBytes: 1e9, usedBytes: 0 }]
+    const { session } = await liar.register({
+      ...{ uuid: 'liar', host: '127.0.0.9', rpcPort: 1, webPort: 1, tiers, clusterId: '', names: ['node-b'] },
+    })
+    const entry = Buffer.alloc(9)
+    entry.writeDoubleLE(blockId)
+    await liar.registerBlocks({ session, blocks: entry })
+    await liar.registerEnd({ session })
+    await fs.free('/lied')
+    await liar.heartbeat({ session, removed: new Uint8Array(0), added: entry, tiers, load: 0 })
+    await eventually(
+      () => fs.hints.locate(['/lied']),
+      ([hint]) => hint!.hosts[0]?.host === '127.0.0.9' && !hint!.cold,
+    )
+    // It claims a name that the file of aliases gives to another host.
+    const [named] = await fs.hints.rank(['/lied'], { candidates: ['node-b'] })
+    expect(named!.hosts[0]!.bytes.MEM).toBe(0)
+    expect(Buffer.compare(await readWhole(fs, '/lied'), patternBytes(7, BLOCK))).toBe(0)
+    await rpc.close()
+    const [hint] = await eventually(
+      () => fs.hints.locate(['/lied']),
+      ([found]) => found!.hosts.every(({ host }) => host !== '127.0.0.9'),
+      TIMEOUT_MS + 1500,
+    )
+    expect(hint!.path).toBe('/lied')
+  })
+
+  test('ten thousand subscribers hear of one block', async () => {
+    await fs.mkdir('/many')
+    const connections = Array.from({ length: 5 }, (_, i) => follow(cluster.hints, `many-${i}`))
+    try {
+      const streams = connections.flatMap((rpc) => {
+        const hints = rpc.client(HintsContract)
+        return Array.from({ length: 2000 }, () => hints.subscribe({ paths: ['/many'] }))
+      })
+      for (const first of await Promise.all(streams.map((stream) => stream.next())))
+        expect(first.value!.item.resync).toBe(true)
+      const told = Promise.all(streams.map((stream) => stream.next()))
+      await writeTo('/many/f', '127.0.0.2', 1)
+      for (const { value } of await told) expect(value!.item.changes[0]!.path).toBe('/many/f')
+      const [hint] = await fs.hints.rank(['/many/f'])
+      expect(hint!.hosts[0]!.host).toBe('127.0.0.2')
+    } finally {
+      await Promise.all(connections.map((rpc) => rpc.close()))
+    }
+  })
+
+  test('the command tells it to people, scripts and schedulers', async () => {
+    const run = promisify(execFile)
+    const alluxio = async (...words: string[]) =>
+      (
+        await run('bin/alluxio', ['hints', ...words, ...cluster.flags], {
+          env: { ...process.env, ...cluster.env },
+        })
+      ).stdout
+    await writeTo('/told', '127.0.0.2', 2)
+    const text = await alluxio('/told', '--explain')
+    expect(text).toMatch(
+      /^\/told: 524288 bytes, 1 hosts\n {2}127\.0\.0\.2 {2}score 1 {2}MEM 524288 {2}load 0 {2}confidence/,
+    )
+    expect(text).toContain('holds 512.00KB in MEM of 512.00KB')
+    expect(text).toContain('262144+262144: 127.0.0.2 MEM')
+    const [hint] = JSON.parse(
+      await alluxio('/told', '--candidates', 'node-b,127.0.0.1', '--json'),
+    ) as PathHint[]
+    expect(hint!.hosts.map(({ host }) => host)).toEqual(['node-b', '127.0.0.1'])
+    expect(JSON.parse(await alluxio('/told', '--for', 'spark', '--json'))).toMatchObject([
+      { path: '/told', blocks: [{ locations: ['127.0.0.2'] }, { locations: ['127.0.0.2'] }] },
+    ])
+    expect(await alluxio('/told', '--for', 'spark-submit')).toContain('--conf spark.locality.wait=3s')
+    await expect(alluxio('/told', '--for', 'slurm')).rejects.toMatchObject({ code: 64 })
+    await expect(alluxio('/nowhere')).rejects.toMatchObject({ code: 66 })
   })
 
   test('a worker that is killed is named no more after its timeout and a second', async () => {

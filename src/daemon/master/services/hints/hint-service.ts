@@ -4,6 +4,7 @@ import type { BlockMap, Caller, Settled } from '../../../../namespace/index.ts'
 import type {
   AssignRequest,
   Call,
+  DownloadItem,
   Handlers,
   HintRequest,
   HintsContract,
@@ -28,6 +29,21 @@ export interface HintServiceModules {
 /** Blocks that one answer tells. */
 const MAX_BLOCKS = 200_000
 const MAX_SPLITS = 1_000_000
+const SPLITS_A_PAGE = 5000
+/** Of one answer over RPC, whose messages are bounded. */
+const MAX_ANSWER_BYTES = 3.5 * 2 ** 20
+/** About what a host and a block with its holders take. */
+const HOST_BYTES = 250
+const BLOCK_BYTES = 30
+const HOLDER_BYTES = 30
+
+type Page = Infer<(typeof HintsContract)['methods']['assign']['item']>
+/** The schema's types are not read-only. */
+type Mutable<T> = T extends readonly (infer E)[]
+  ? Mutable<E>[]
+  : T extends object
+    ? { -readonly [K in keyof T]: Mutable<T[K]> }
+    : T
 
 export class HintService implements Service {
   readonly #m: HintServiceModules
@@ -36,13 +52,28 @@ export class HintService implements Service {
     this.#m = modules
   }
 
-  readonly locate: Service['locate'] = (request, call) =>
-    this.#positioned('answers', this.answer(request, this.#caller(call)))
+  readonly locate: Service['locate'] = (request, call) => {
+    const { epoch, sequence } = this.#m.changes
+    return whenSettled(this.answer(request, this.#caller(call)), (answers) => {
+      checkSize(answers)
+      return { answers: answers as Mutable<PathHint>[], epoch, sequence }
+    })
+  }
 
   readonly rank: Service['rank'] = this.locate
 
-  readonly assign: Service['assign'] = (request, call) =>
-    this.#positioned('plan', this.plan(request, this.#caller(call)))
+  readonly assign: Service['assign'] = (request, call) => this.#pages(request, this.#caller(call))
+
+  async *#pages(request: Infer<typeof AssignRequest>, caller: Caller): AsyncGenerator<DownloadItem<Page>> {
+    // Before the answer: what changes meanwhile is told again.
+    const { epoch, sequence } = this.#m.changes
+    const { splits, local, hosts } = await this.plan(request, caller)
+    for (let at = 0; at === 0 || at < splits.length; at += SPLITS_A_PAGE) {
+      const page = splits.slice(at, at + SPLITS_A_PAGE) as Page['splits']
+      const totals = at === 0 ? { local, hosts: [...hosts] } : {}
+      yield { item: { splits: page, ...totals, epoch, sequence } }
+    }
+  }
 
   readonly subscribe: Service['subscribe'] = ({ paths }, call) =>
     this.#m.changes.below(paths, this.#caller(call), call.signal)
@@ -74,13 +105,6 @@ export class HintService implements Service {
   #caller(call: Call): Caller {
     return this.#m.callers.of(call.peer.user)
   }
-
-  #positioned<K extends string, T>(key: K, settled: Settled<T>): Settled<never> {
-    const { epoch } = this.#m.changes
-    // Before the answer: what changes meanwhile is told again.
-    const { sequence } = this.#m.changes
-    return whenSettled(settled, (value) => ({ [key]: value, epoch, sequence }) as never)
-  }
 }
 
 function byBlock({ file, offset, length }: Split): Split[] {
@@ -99,10 +123,19 @@ function checkBlocks(questions: readonly Question[]): void {
   if (blocks > MAX_BLOCKS) throw tooMuch(`${blocks} blocks`, `${MAX_BLOCKS} blocks`)
 }
 
+function checkSize(answers: readonly PathHint[]): void {
+  let bytes = 0
+  for (const { path, hosts, blocks } of answers) {
+    bytes += path.length + hosts.length * HOST_BYTES + blocks.length * BLOCK_BYTES
+    for (const { hosts: holders } of blocks) bytes += holders.length * HOLDER_BYTES
+  }
+  if (bytes > MAX_ANSWER_BYTES) throw tooMuch(`about ${bytes} bytes`, `${MAX_ANSWER_BYTES} over RPC`)
+}
+
 function tooMuch(asked: string, most: string): AlluxioError {
   return new AlluxioError(
     'RESOURCE_EXHAUSTED',
-    `the answer would tell of ${asked}, at most ${most} fit: ask for fewer paths or for ranges, or for hosts only ("blocks": false)`,
+    `the answer would be ${asked}, at most ${most} fit: ask for fewer paths or for ranges, or for hosts only ("blocks": false)`,
     { reason: 'ANSWER_TOO_LARGE' },
   )
 }
