@@ -1,7 +1,7 @@
 /** Apache Spark from PyPI: programs run by spark-submit, in one process or on a standalone cluster. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { javaAndMaven, mavenJars } from './maven.ts'
+import { javaAndMaven, mavenJars, UTF8 } from './maven.ts'
 import { complete, freePort, ServerProcess, scratchFolder } from './process.ts'
 import { pythonWith } from './python.ts'
 
@@ -51,6 +51,7 @@ export class Spark {
       // A Spark of PyPI does not know its own.
       SPARK_SCALA_VERSION: scala,
       SPARK_LOCAL_IP: '127.0.0.1',
+      ...UTF8,
       SPARK_DAEMON_MEMORY: DAEMON_MEMORY,
       SPARK_NO_DAEMONIZE: '1',
     })

@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { site } from './hadoop-site.ts'
-import { mavenJars } from './maven.ts'
+import { mavenJars, UTF8 } from './maven.ts'
 import { complete, freePort, ServerProcess, scratchFolder } from './process.ts'
 
 /** The last that has the examples as well. */
@@ -86,6 +86,7 @@ export class Yarn {
       return await complete({
         binary: 'java',
         args: ['-Xmx256m', ...JAVA, '-cp', `${conf}:${this.#classPath}`, main, ...args],
+        env: UTF8,
         timeoutMs,
       })
     } catch (error) {
@@ -138,6 +139,7 @@ export class Yarn {
         {
           binary: 'java',
           args: ['-Xmx256m', ...JAVA, '-cp', `${this.#configure(role, {})}:${this.#classPath}`, role],
+          env: UTF8,
           startMs: READY_MS,
         },
         async () => ready(await (await fetch(`http://${web}`)).text()),
