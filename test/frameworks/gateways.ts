@@ -43,15 +43,7 @@ export async function startGateways(options: ClusterOptions = {}): Promise<Gatew
 }
 
 async function credential(cluster: Cluster) {
-  const args = [
-    's3',
-    'credential',
-    'create',
-    '--user',
-    userInfo().username,
-    '--json',
-    ...cluster.flags,
-  ]
+  const args = ['s3', 'credential', 'create', '--user', userInfo().username, '--json', ...cluster.flags]
   const printed = await complete({ binary: resolve('bin/alluxio'), args, env: cluster.env })
   return JSON.parse(printed) as { accessKeyId: string; secretAccessKey: string }
 }

@@ -16,6 +16,9 @@ export interface MavenJars {
   readonly pinned?: readonly string[]
 }
 
+/** Environment in which Java 17 takes file names for what they are. */
+export const UTF8 = { LC_ALL: 'C.UTF-8' }
+
 /** Makes sure of a JDK and Maven. @throws ServerMissing with the reason */
 export function javaAndMaven(): Promise<void> {
   return debianPrograms(['javac', 'mvn'], ['openjdk-17-jdk-headless', 'maven'])
