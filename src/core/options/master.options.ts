@@ -18,7 +18,7 @@ export const MASTER_RPC_PORT = option('alluxio.master.rpc.port', 'port', {
 export const MASTER_WEB_PORT = option('alluxio.master.web.port', 'port', {
   default: 19999,
   scope: 'all',
-  doc: 'HTTP port of the master: metrics and health.',
+  doc: 'HTTP port of the master: metrics, health and hints.',
 })
 export const MASTER_WEB_BIND_HOST = option('alluxio.master.web.bind.host', 'string', {
   default: '127.0.0.1',

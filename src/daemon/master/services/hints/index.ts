@@ -1,7 +1,7 @@
 /**
  * The hint service of the master: the engine of `src/scheduler` joined to the namespace, the block map and the workers, and its doors:
  * RPC on a port of its own (and on the master's), JSON over HTTP, streams and publication of changes. Keeps no second copy of where blocks
- * are (docs/decisions/0006). Documented in docs/reference/hints.md.
+ * are (docs/decisions/0008). Documented in docs/reference/hints.md.
  */
 import { readFile } from 'node:fs/promises'
 import type { Config } from '../../../../core/config/index.ts'
