@@ -42,6 +42,8 @@ export class BlockFileReader implements FileReader {
   readonly #blockSizeBytes: number
   readonly length: number
   readonly #open = new Set<FileBlock>()
+  /** Tier files being asked for: who comes meanwhile waits for the same, instead of reading through a worker. */
+  readonly #opening = new Map<FileBlock, Promise<LocalBlock | undefined>>()
   #lastEnd = -1
   #cursor: Cursor | undefined
   #cursorBusy = false
@@ -274,11 +276,16 @@ export class BlockFileReader implements FileReader {
   #openLocal(block: FileBlock): Promise<LocalBlock | undefined> | undefined {
     const { workers } = this.#modules
     if (!workers.options.shortCircuit || this.#closed) return undefined
+    const opening = this.#opening.get(block)
+    if (opening !== undefined) return opening
     if (block.localTried && block.throughBytes < block.length) return undefined
     // A small block comes whole with one call, which naming its file would cost as well.
     if (block.length <= RESIDENT_BYTES) return undefined
     const worker = this.#localWorker(block)
-    return worker === undefined ? undefined : this.#tryLocal(block, worker)
+    if (worker === undefined) return undefined
+    const opened = this.#tryLocal(block, worker).finally(() => this.#opening.delete(block))
+    this.#opening.set(block, opened)
+    return opened
   }
 
   async #tryLocal(block: FileBlock, worker: KnownWorker): Promise<LocalBlock | undefined> {
