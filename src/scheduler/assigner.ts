@@ -2,7 +2,6 @@
 import { AlluxioError } from '../core/index.ts'
 import type { Candidate, Host, Hosts } from './hosts.ts'
 import { Matching } from './matching.ts'
-import { slowdown } from './rates.ts'
 import { StablePlaces } from './stable-places.ts'
 import { placeKey, type Tally } from './tally.ts'
 import type { Assignment, Placement, Plan, Split } from './types.ts'
@@ -100,7 +99,7 @@ export class Assigner {
     for (const [t, { host }] of targets.entries()) {
       if (host === undefined) continue
       targetOf[host.index] = t
-      slowed[t] = slowdown(hosts.load(host, nowMs))
+      slowed[t] = hosts.slowdownOf(host.index)
     }
     const first = new Int32Array(splits.length + 1)
     const list = new EdgeList()

@@ -116,6 +116,7 @@ describe('hints', () => {
     for (let i = 0; i < 2; i++) for (const id of [1, 2]) world.hold(id, file, i)
     expect(ask(world, file).hosts.map(({ host }) => host)).toEqual(['host-1', 'host-2'])
     busy.load = 3
+    world.nowMs += 20
     expect(ask(world, file).hosts.map(({ host }) => host)).toEqual(['host-2', 'host-1'])
     expect(ask(world, file).hosts[1]!.reason).toContain('3 open streams')
     world.worker(3)
@@ -144,6 +145,7 @@ describe('hints', () => {
     world.nowMs += 751
     expect(ask(world, file)).toMatchObject({ cold: true, hosts: [] })
     worker.heardMonotonicMs = world.nowMs
+    world.nowMs += 20
     expect(ask(world, file)).toMatchObject({ cold: false, hosts: [{ host: 'host-1' }] })
   })
 

@@ -4,7 +4,7 @@ import type { BlockMap } from '../namespace/index.ts'
 import { Assigner, type SplitRequest } from './assigner.ts'
 import type { HostAliases } from './host-aliases.ts'
 import { type Candidate, type Host, Hosts } from './hosts.ts'
-import { type Rates, slowdown } from './rates.ts'
+import type { Rates } from './rates.ts'
 import { StablePlaces } from './stable-places.ts'
 import { placeKey, Tally } from './tally.ts'
 import {
@@ -85,7 +85,7 @@ export class Hints {
 
   /** @throws INVALID_ARGUMENT, reason ALIAS_COLLISION, for a candidate whose name several hosts claim */
   answer(questions: readonly Question[], query: Query, nowMs: number): PathHint[] {
-    this.hosts.refresh()
+    this.hosts.refresh(nowMs)
     const candidates = query.candidates === undefined ? undefined : this.hosts.candidates(query.candidates)
     const asked: Asked = { query, candidates, nowMs, places: undefined }
     return questions.map((question) => this.#answerOne(question, asked))
@@ -93,7 +93,7 @@ export class Hints {
 
   /** @throws as `answer`; INVALID_ARGUMENT when no host is there */
   assign(splits: readonly Split[], request: SplitRequest, nowMs: number): Plan {
-    this.hosts.refresh()
+    this.hosts.refresh(nowMs)
     return this.#assigner.plan(splits, request, nowMs)
   }
 
@@ -117,19 +117,30 @@ export class Hints {
     const { top = candidates?.length ?? TOP } = query
     if (candidates === undefined) {
       for (let i = 0; i < tally.touchedCount; i++) {
-        const host = hosts.all[tally.touched[i]!]!
-        this.#enter(host.name, host, top, nowMs)
+        const index = tally.touched[i]!
+        const seconds = tally.secondsOn(index, hosts.slowdownOf(index))
+        if (!this.#isBeaten(seconds, top)) this.#enter(hosts.all[index]!.name, hosts.all[index], seconds, top)
       }
-    } else for (const { name, host } of candidates) this.#enter(name, host, top, nowMs)
+    } else {
+      for (const { name, host } of candidates) {
+        const seconds =
+          host === undefined
+            ? tally.secondsOn(-1, 1)
+            : tally.secondsOn(host.index, hosts.slowdownOf(host.index))
+        if (!this.#isBeaten(seconds, top)) this.#enter(name, host, seconds, top)
+      }
+    }
     return this.#best.splice(0).map(({ name, host, seconds }) => this.#hint(name, host, seconds, nowMs))
   }
 
-  /** Puts a host in its place among the best ones. */
-  #enter(name: string, host: Host | undefined, top: number, nowMs: number): void {
-    const load = host === undefined ? 0 : this.hosts.load(host, nowMs)
-    const seconds = this.#tally.secondsOn(host?.index ?? -1, slowdown(load))
+  #isBeaten(seconds: number, top: number): boolean {
     const best = this.#best
-    if (best.length === top && (top === 0 || seconds > best[top - 1]!.seconds)) return
+    return best.length === top && (top === 0 || seconds > best[top - 1]!.seconds)
+  }
+
+  /** Puts a host in its place among the best ones. */
+  #enter(name: string, host: Host | undefined, seconds: number, top: number): void {
+    const best = this.#best
     const ranked = {
       name,
       host,

@@ -5,6 +5,7 @@
 import { AlluxioError, memberHash } from '../core/index.ts'
 import type { BlockMap } from '../namespace/index.ts'
 import type { HostAliases } from './host-aliases.ts'
+import { slowdown } from './rates.ts'
 import { TIER_NAMES, type WorkerFact, type WorkerFacts } from './types.ts'
 
 export interface Host {
@@ -33,6 +34,8 @@ export interface HostsModules {
 }
 
 const TIERS = 16
+/** How old the copies may be that are made of what workers say with every heartbeat, ms. */
+const LOOK_MS = 20
 /** Names that mean another host to each host. */
 const NOBODYS = /^(localhost(\..*)?|127\..*|::1|0\.0\.0\.0|::)$/i
 
@@ -50,6 +53,10 @@ export class Hosts {
   /** By ordinal of the block map. */
   #hostOf: Int32Array = new Int32Array(0)
   #workerOf: (WorkerFact | undefined)[] = []
+  /** What is asked of each replica and host, copied from the workers now and then: they are all over the heap. */
+  #aliveUntilMs: Float64Array = new Float64Array(0)
+  #slowdown: Float64Array = new Float64Array(0)
+  #lookedMs = Number.NEGATIVE_INFINITY
   /** Class of a tier (index into TIER_NAMES), by ordinal * 16 + tier. */
   #classOf: Uint8Array = new Uint8Array(0)
 
@@ -69,19 +76,26 @@ export class Hosts {
   }
 
   /** To be called before each use. */
-  refresh(): void {
+  refresh(nowMs: number): void {
     const { blocks, workers } = this.#modules
-    if (workers.version !== this.#workersVersion) this.#collect()
-    else if (blocks.ordinalsVersion === this.#ordinalsVersion) return
-    this.#workersVersion = workers.version
-    this.#ordinalsVersion = blocks.ordinalsVersion
-    this.#number()
+    const isNew = workers.version !== this.#workersVersion
+    if (isNew) this.#collect()
+    if (isNew || blocks.ordinalsVersion !== this.#ordinalsVersion) {
+      this.#workersVersion = workers.version
+      this.#ordinalsVersion = blocks.ordinalsVersion
+      this.#number()
+    } else if (nowMs - this.#lookedMs < LOOK_MS && nowMs >= this.#lookedMs) return
+    this.#look(nowMs)
   }
 
   /** Index of the host that an ordinal means, -1 for none that may be named now. */
   hostOf(ordinal: number, nowMs: number): number {
-    const worker = this.#workerOf[ordinal]
-    return worker !== undefined && this.isLive(worker, nowMs) ? this.#hostOf[ordinal]! : -1
+    return this.#aliveUntilMs[ordinal]! >= nowMs ? this.#hostOf[ordinal]! : -1
+  }
+
+  /** How much longer reads take on a host than on an idle one. */
+  slowdownOf(host: number): number {
+    return this.#slowdown[host]!
   }
 
   workerOf(ordinal: number): WorkerFact {
@@ -209,6 +223,14 @@ export class Hosts {
     }
   }
 
+  #look(nowMs: number): void {
+    const { timeoutMs } = this.#options
+    this.#lookedMs = nowMs
+    for (const [ordinal, worker] of this.#workerOf.entries())
+      if (worker !== undefined) this.#aliveUntilMs[ordinal] = worker.heardMonotonicMs + timeoutMs
+    for (const host of this.#all) this.#slowdown[host.index] = slowdown(this.load(host, nowMs))
+  }
+
   /** Which ordinal of the block map means which of them. */
   #number(): void {
     const { blocks } = this.#modules
@@ -217,6 +239,8 @@ export class Hosts {
       for (const worker of host.workers) byWorker.set(worker.address.id, { host, worker })
     const count = blocks.ordinals
     this.#hostOf = new Int32Array(count).fill(-1)
+    this.#aliveUntilMs = new Float64Array(count).fill(Number.NEGATIVE_INFINITY)
+    this.#slowdown = new Float64Array(this.#all.length)
     this.#classOf = new Uint8Array(count * TIERS).fill(TIER_NAMES.length - 1)
     this.#workerOf = new Array<WorkerFact | undefined>(count).fill(undefined)
     for (let ordinal = 0; ordinal < count; ordinal++) {
