@@ -34,13 +34,8 @@ export class Place {
 
   private constructor(folder: string, ports: readonly number[]) {
     this.folder = folder
-    const [masterRpc, masterWeb, workerRpc, workerWeb, s3 = 0, webHdfs = 0, hints = 0, changes = 0] = ports as [
-      number,
-      number,
-      number,
-      number,
-      ...number[],
-    ]
+    const [masterRpc, masterWeb, workerRpc, workerWeb, s3 = 0, webHdfs = 0, hints = 0, changes = 0] =
+      ports as [number, number, number, number, ...number[]]
     this.ports = { masterRpc, masterWeb, workerRpc, workerWeb }
     this.memory = join('/dev/shm', basename(folder))
     this.env = {

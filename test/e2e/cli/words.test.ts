@@ -18,6 +18,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   'block:inspect': [''],
   completion: ['', 'csh', 'bash zsh'],
   'daemon:master': ['extra', '--nonsense'],
+  'daemon:proxy': ['extra'],
   'daemon:worker': ['extra'],
   'extensions:install': [''],
   'extensions:ls': ['extra'],
@@ -80,6 +81,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   'fsadmin:report:capacity': ['-live -lost', '-dead', 'extra'],
   'fsadmin:report:metrics': ['extra'],
   'fsadmin:report:summary': ['extra'],
+  'fsadmin:report:changes': ['extra'],
   'fsadmin:report:ufs': ['extra'],
   'fsadmin:ufs': ['', '--mode readOnly', '--mode sometimes file:///a', 'file:///a'],
   getConf: [
@@ -92,6 +94,9 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   'plugins:build': ['nonsense'],
   'plugins:ls': ['extra'],
   quickstart: ['extra', '--s3', '--s3 http://127.0.0.1:9000', '--s3 http://127.0.0.1:9000/bucket'],
+  's3:credential:create': ['', 'extra', '--user'],
+  's3:credential:delete': ['', 'a b'],
+  's3:credential:ls': ['extra'],
   runTests: ['extra', '--readType SOMETIMES', '--writeType NEVER', '--operation COMPLEX'],
   runUfsTests: [
     '',
@@ -241,7 +246,7 @@ describe('completion', () => {
         .trim()
         .split('\n')
     expect(complete(['alluxio', 'fs', 'copy'])).toEqual(['copyFromLocal', 'copyToLocal'])
-    expect(complete(['alluxio', 'fsadmin', 'report', 'c'])).toEqual(['capacity'])
+    expect(complete(['alluxio', 'fsadmin', 'report', 'c'])).toEqual(['capacity', 'changes'])
     expect(complete(['alluxio', 'fs', 'rm', '--rec'])).toEqual(['--recursive'])
   })
 })
