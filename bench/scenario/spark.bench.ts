@@ -44,8 +44,21 @@ const settings = await sparkSettings(
 )
 const out = join(cluster.folder, 'told.json')
 
+interface Told {
+  readonly round: number
+  readonly base: string
+  readonly section: string
+  readonly result: Readonly<Record<string, number>>
+}
+
+function outcomes(): Told[] {
+  return (JSON.parse(readFileSync(out, 'utf8')) as { told: Told[] }).told
+}
+
 async function submit(args: readonly string[]): Promise<void> {
   await spark.submit({ program, args: [...args, '--out', out], settings, timeoutMs: 3_600_000 })
+  const failed = outcomes().find(({ result }) => 'error' in result)
+  if (failed !== undefined) throw new Error(`${failed.base} ${failed.section}: ${failed.result.error}`)
 }
 
 /** Puts what lies in a folder into the bucket, past the delay. */
@@ -94,12 +107,7 @@ try {
 }
 
 function report(bases: readonly string[]): void {
-  interface Told {
-    readonly round: number
-    readonly base: string
-    readonly result: Readonly<Record<string, number>>
-  }
-  const { told } = JSON.parse(readFileSync(out, 'utf8')) as { told: Told[] }
+  const told = outcomes()
   const median = (base: string, kind: string) => {
     const seconds = told
       .filter((each) => each.base === base && each.round > 0)
