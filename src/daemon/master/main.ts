@@ -207,6 +207,8 @@ async function serve(
       rpcPort: config.get(o.MASTER_RPC_PORT),
       webBindHost: config.get(o.MASTER_WEB_BIND_HOST),
       webPort: config.get(o.MASTER_WEB_PORT),
+      // Each executor of a large cluster may ask for hints.
+      maxConnections: 20_000,
       allowRemote: config.get(o.SECURITY_TRANSPORT) === 'none',
       http: modules.http,
     },

@@ -346,6 +346,15 @@ describe('hints of a cluster of three hosts', () => {
     }
   })
 
+  test('two thousand connections ask at once over HTTP', async () => {
+    await writeTo('/asked', '127.0.0.1', 1)
+    const answers = await Promise.all(Array.from({ length: 2000 }, () => post('rank', { paths: ['/asked'] })))
+    for (const answer of answers) {
+      expect(answer.status).toBe(200)
+      expect(await answer.json()).toMatchObject([{ path: '/asked', hosts: [{ host: '127.0.0.1' }] }])
+    }
+  })
+
   test('the command tells it to people, scripts and schedulers', async () => {
     const run = promisify(execFile)
     const alluxio = async (...words: string[]) =>
