@@ -251,19 +251,13 @@ public final class AlluxioFileSystem extends FileSystem {
     return translated(() -> Statuses.of(uri, client.getStatus(at(path))));
   }
 
+  /** With the places of blocks: Spark, which lists so, asks for them once a file otherwise. */
   @Override
   public FileStatus[] listStatus(Path path) throws IOException {
-    statistics.incrementReadOps(1);
-    String at = at(path);
     List<FileStatus> all = new ArrayList<>();
-    for (String after = null; ; ) {
-      String startAfter = after;
-      Listing page = translated(() -> client.list(at, startAfter));
-      for (alluxio.client.FileStatus entry : page.entries()) all.add(Statuses.of(uri, entry));
-      if (!page.hasMore() || page.entries().isEmpty()) return all.toArray(new FileStatus[0]);
-      statistics.incrementLargeReadOps(1);
-      after = page.entries().get(page.entries().size() - 1).name();
-    }
+    RemoteIterator<LocatedFileStatus> entries = listLocatedStatus(path, entry -> true);
+    while (entries.hasNext()) all.add(entries.next());
+    return all.toArray(new FileStatus[0]);
   }
 
   /** {@code listStatusIterator} pages by it. */
@@ -279,7 +273,7 @@ public final class AlluxioFileSystem extends FileSystem {
     return new DirectoryEntries(entries, last, page.hasMore());
   }
 
-  /** With the places of all blocks in one call a page: Spark asks once a file otherwise. */
+  /** In one call a page. */
   @Override
   protected RemoteIterator<LocatedFileStatus> listLocatedStatus(Path path, PathFilter filter) throws IOException {
     return new LocatedEntries(client, uri, at(path), filter, statistics);
