@@ -36,6 +36,11 @@ export const S3_UPLOAD_MAX_AGE = option('alluxio.proxy.s3.multipart.upload.max.a
   doc: 'How long a multipart upload may go on before it is taken for abandoned and removed.',
   min: 1,
 })
+export const S3_MD5_MAX = option('alluxio.proxy.s3.etag.md5.max', 'bytes', {
+  default: 64 * 2 ** 20,
+  scope: 'proxy',
+  doc: 'Length up to which the entity tag of an uploaded object is its MD5, which one stream cannot have at more than some 0.8 GB/s; that of a longer one is of the form of a multipart upload. With a Content-MD5 it always is the MD5.',
+})
 export const PROXY_WEBHDFS_PORT = option('alluxio.proxy.webhdfs.port', 'port', {
   default: 39870,
   scope: 'all',

@@ -33,6 +33,8 @@ export interface S3GatewayOptions {
   readonly region: string
   /** How long a multipart upload may go on, ms. */
   readonly uploadMaxAgeMs: number
+  /** Length up to which the entity tag of an upload is its MD5, bytes. */
+  readonly maxMd5Bytes: number
 }
 
 export interface S3GatewayModules {
@@ -189,7 +191,7 @@ function operationsOf(
   const keys = new Keys(canonicalPath(options.root))
   const buckets = new Buckets({ keys, runtime })
   const reads = new ObjectReads({ keys, readers, buckets })
-  const writes = new ObjectWrites({ keys, buckets, runtime, md5s })
+  const writes = new ObjectWrites(options, { keys, buckets, runtime, md5s })
   const copies = new ObjectCopies({ keys, reads, writes })
   const deletes = new ObjectDeletes({ keys, buckets, runtime })
   const multipart = new Multipart(

@@ -98,8 +98,8 @@ export class Multipart {
     const [, writer] = await this.#beginPart(exchange, id, number)
     await this.#modules.writes.writing(writer, async () => {
       const uploaded = await receiveUpload(request, payload, writer, this.#modules)
-      const { md5, checksums } = uploaded
-      const made = { etag: md5.toString('hex'), fileId: writer.fileId, checksums }
+      const { etag, checksums } = uploaded
+      const made = { etag, fileId: writer.fileId, checksums }
       await this.#closePart(fs, id, writer, xattrOf(PLAIN_PART, made))
       answerEmpty(exchange, 200, writtenHeaders(uploaded))
     })

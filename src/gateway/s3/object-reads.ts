@@ -22,6 +22,8 @@ const OVERRIDES = new Map([
 ])
 const DEFAULT_TYPE = 'binary/octet-stream'
 const FOLDER_TYPE = 'application/x-directory'
+/** How often an object is opened that is replaced again and again. */
+const ATTEMPTS = 5
 
 export interface ObjectReadsModules {
   readonly keys: Keys
@@ -47,6 +49,21 @@ export class ObjectReads {
   async get(exchange: Exchange): Promise<void> {
     const { request, response } = exchange
     if (request.key.endsWith('/')) return this.#folder(exchange)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#send(exchange)
+      } catch (error) {
+        // Replaced since it was opened, or its object gone from the under-store: there may be another one now.
+        const replaced =
+          isAlluxioError(error, 'NOT_FOUND') ||
+          (isAlluxioError(error, 'CONFLICT') && error.reason === 'SOURCE_CHANGED')
+        if (!replaced || response.headersSent || attempt === ATTEMPTS) throw error
+      }
+    }
+  }
+
+  async #send(exchange: Exchange): Promise<void> {
+    const { request, response } = exchange
     const opened = await this.open(exchange, request.bucket, request.key)
     try {
       const { status, reader } = opened

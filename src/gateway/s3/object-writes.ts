@@ -12,6 +12,11 @@ import { EMPTY_MD5 } from './object-reads.ts'
 import type { S3Request } from './request.ts'
 import { receiveDocument, receiveUpload, type Uploaded, uploadLength } from './upload-body.ts'
 
+export interface ObjectWritesOptions {
+  /** Length up to which the entity tag of an upload is its MD5, bytes. */
+  readonly maxMd5Bytes: number
+}
+
 export interface ObjectWritesModules {
   readonly keys: Keys
   readonly buckets: Buckets
@@ -23,9 +28,11 @@ export interface ObjectWritesModules {
 export type Expected = { readonly expects?: number }
 
 export class ObjectWrites {
+  readonly #options: ObjectWritesOptions
   readonly #modules: ObjectWritesModules
 
-  constructor(modules: ObjectWritesModules) {
+  constructor(options: ObjectWritesOptions, modules: ObjectWritesModules) {
+    this.#options = options
     this.#modules = modules
   }
 
@@ -39,9 +46,9 @@ export class ObjectWrites {
     const path = this.#modules.keys.path(bucket, key)
     const [expected, writer] = await this.begin(exchange, path)
     await this.writing(writer, async () => {
-      const uploaded = await receiveUpload(request, payload, writer, this.#modules)
-      const etag = uploaded.md5.toString('hex')
-      const { checksums } = uploaded
+      const { maxMd5Bytes } = this.#options
+      const uploaded = await receiveUpload(request, payload, writer, this.#modules, maxMd5Bytes)
+      const { etag, checksums } = uploaded
       await this.publish(writer, expected, xattrOf(described, { etag, fileId: writer.fileId, checksums }))
       answerEmpty(exchange, 200, writtenHeaders(uploaded))
     })
@@ -127,8 +134,8 @@ export class ObjectWrites {
   }
 }
 
-export function writtenHeaders({ md5, checksums }: Uploaded): Headers {
-  const headers = ['etag', `"${md5.toString('hex')}"`]
+export function writtenHeaders({ etag, checksums }: Uploaded): Headers {
+  const headers = ['etag', `"${etag}"`]
   for (const [checksum, value] of Object.entries(checksums)) headers.push(`x-amz-checksum-${checksum}`, value)
   if (Object.keys(checksums).length > 0) headers.push('x-amz-checksum-type', 'FULL_OBJECT')
   return headers

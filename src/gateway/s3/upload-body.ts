@@ -15,7 +15,8 @@ import type { Payload } from './signature.ts'
 export const MAX_UPLOAD_BYTES = 5 * 2 ** 30
 
 export interface Uploaded {
-  readonly md5: Buffer
+  /** Without quotes: the MD5 in hexadecimal, unless the body was too large to wait for it. */
+  readonly etag: string
   readonly length: number
   readonly checksums: Readonly<Partial<Record<Checksum, string>>>
 }
@@ -47,15 +48,27 @@ export interface UploadModules {
   readonly md5s: Md5Thread
 }
 
-/** Writes the body into the file, which the caller closes, or aborts if this throws. */
+/**
+ * Writes the body into the file, which the caller closes, or aborts if this throws.
+ * @param maxMd5Bytes a longer body whose MD5 nobody gave gets another entity tag: one that no other file ever has
+ */
 export async function receiveUpload(
   request: S3Request,
   payload: Payload,
   writer: FileWriter,
   { runtime, md5s }: UploadModules,
+  maxMd5Bytes = Number.POSITIVE_INFINITY,
 ): Promise<Uploaded> {
   const length = uploadLength(request, payload)
-  return receiveInto(request, payload, writer, runtime, length > SMALL_BYTES ? md5s.begin() : new Md5Here())
+  const untagged = length > maxMd5Bytes && request.headers.get('content-md5') === undefined
+  const md5 = untagged ? undefined : length > SMALL_BYTES ? md5s.begin() : new Md5Here()
+  const { digest, ...uploaded } = await receiveInto(request, payload, writer, runtime, md5)
+  return { ...uploaded, etag: digest?.toString('hex') ?? tagOfFile(writer.fileId) }
+}
+
+/** In the form of a multipart upload's, which nobody takes for an MD5. */
+function tagOfFile(fileId: number): string {
+  return `${fileId.toString(16).padStart(32, '0')}-1`
 }
 
 async function receiveInto(
@@ -63,8 +76,8 @@ async function receiveInto(
   payload: Payload,
   writer: Pick<FileWriter, 'write'>,
   runtime: Runtime,
-  md5: Md5,
-): Promise<Uploaded> {
+  md5: Md5 | undefined,
+): Promise<Omit<Uploaded, 'etag'> & { readonly digest: Buffer | undefined }> {
   try {
     const body = new UploadBody(request, payload, md5)
     const length = uploadLength(request, payload)
@@ -73,14 +86,14 @@ async function receiveInto(
     }
     return await body.finish(length)
   } catch (error) {
-    md5.abandon()
+    md5?.abandon()
     throw error
   }
 }
 
 class UploadBody {
   readonly #payload: Payload
-  readonly #md5: Md5
+  readonly #md5: Md5 | undefined
   readonly #sha256: Hash | undefined
   readonly #chunks: ChunkedBody | undefined
   readonly #digests = new Map<Checksum, Digest>()
@@ -88,7 +101,7 @@ class UploadBody {
   readonly #expectedMd5: Buffer | undefined
   #length = 0
 
-  constructor(request: S3Request, payload: Payload, md5Of: Md5) {
+  constructor(request: S3Request, payload: Payload, md5Of: Md5 | undefined) {
     this.#payload = payload
     this.#md5 = md5Of
     const { given, trailing, algorithm } = checksumsOf(request)
@@ -119,18 +132,21 @@ class UploadBody {
 
   #add(bytes: Buffer, writer: Pick<FileWriter, 'write'>): Promise<unknown> {
     this.#length += bytes.length
-    const room = this.#md5.update(bytes)
+    const room = this.#md5?.update(bytes)
     this.#sha256?.update(bytes)
     for (const digest of this.#digests.values()) digest.update(bytes)
     const written = writer.write(bytes)
     return room === undefined ? written : Promise.all([written, room])
   }
 
-  async finish(expectedLength: number): Promise<Uploaded> {
+  async finish(
+    expectedLength: number,
+  ): Promise<Omit<Uploaded, 'etag'> & { readonly digest: Buffer | undefined }> {
     const trailers = this.#chunks?.finish()
     if (this.#length !== expectedLength) throw new S3Error('IncompleteBody')
-    const md5 = await this.#md5.digest()
-    if (this.#expectedMd5 !== undefined && !this.#expectedMd5.equals(md5)) throw new S3Error('BadDigest')
+    const md5 = await this.#md5?.digest()
+    if (this.#expectedMd5 !== undefined && (md5 === undefined || !this.#expectedMd5.equals(md5)))
+      throw new S3Error('BadDigest')
     if (this.#payload.kind === 'digest' && this.#sha256!.digest('hex') !== this.#payload.sha256)
       throw new S3Error('XAmzContentSHA256Mismatch')
     const checksums: Partial<Record<Checksum, string>> = {}
@@ -146,7 +162,7 @@ class UploadBody {
         )
       checksums[checksum] = value
     }
-    return { md5, length: this.#length, checksums }
+    return { digest: md5, length: this.#length, checksums }
   }
 }
 

@@ -36,6 +36,8 @@ export class SwiftUpload implements PartTarget {
   #hash: Hash | undefined
   /** What stands at the path before; asked early for what is not small. */
   #before: Promise<ObjectHead | undefined> | undefined
+  /** Settles when it is known whether segments may be sent. */
+  #allowed: Promise<void> | undefined
   readonly #segments: Segment[] = []
   #nested: string[] = []
   /** The manifest was sent and its outcome is not known: it may name the segments. */
@@ -92,7 +94,9 @@ export class SwiftUpload implements PartTarget {
     const { path } = this.#options
     const signal = this.#signal
     const checksum = this.#checksum()
-    if (number === 0) await this.#refuse()
+    // None is on its way when the write is refused: what a server has taken over it may store after it was told to forget it.
+    this.#allowed ??= this.#refuse()
+    await this.#allowed
     const container = connection.segmentContainer
     const key = this.#segmentKey(number)
     const put = () =>
