@@ -77,6 +77,8 @@ class Load {
     const { workers, perFile, clusterId } = this.#setup
     const pages = this.#pages()
     const master = this.#connection.client(MasterBlock)
+    // Those that came first must not be lost before the last one is there.
+    this.#keepAlive()
     const began = performance.now()
     for (let w = 0; w < workers; w++) {
       const { session } = await master.register({
@@ -86,7 +88,6 @@ class Load {
       await master.registerEnd({ session })
       this.#sessions.push(session)
     }
-    this.#keepAlive()
     return {
       workers,
       replicas: this.#ids.length * perFile * REPLICAS,
@@ -128,8 +129,8 @@ class Load {
   async #round(changes: number, slices: number): Promise<number> {
     const master = this.#connection.client(MasterBlock)
     const empty = new Uint8Array(0)
-    const calls: Promise<unknown>[] = []
-    const aSlice = Math.ceil(this.#sessions.length / slices)
+    const calls: Promise<{ readonly register: boolean }>[] = []
+    const aSlice = Math.max(1, Math.ceil(this.#sessions.length / slices))
     for (const [w, session] of this.#sessions.entries()) {
       if (this.#silent.has(w)) continue
       const added = changes === 0 ? empty : this.#someBlocks(changes, true)
@@ -137,7 +138,8 @@ class Load {
       calls.push(master.heartbeat({ session, removed, added, tiers, load: 0 }))
       if (slices > 1 && w % aSlice === 0) await new Promise((resolve) => setTimeout(resolve, 5))
     }
-    await Promise.all(calls)
+    for (const { register } of await Promise.all(calls))
+      if (register) throw new Error('a worker was lost meanwhile')
     return calls.length
   }
 
