@@ -1,14 +1,6 @@
 import { expect, test } from '@jest/globals'
-import {
-  block,
-  MIB,
-  pattern,
-  readAll,
-  request,
-  Source,
-  storesOfEachTest,
-  until,
-} from '../../test/support/block-store.ts'
+import { block, MIB, pattern, readAll, request, Source, until } from '../../test/support/block-store.ts'
+import { storesOfEachTest } from '../../test/support/stores-of-test.ts'
 import { type BlockId, type FileId, fileOfBlock } from '../core/index.ts'
 import type { BlockStore } from './index.ts'
 

@@ -8,9 +8,9 @@ import {
   readAll,
   request,
   Source,
-  storesOfEachTest,
   until,
 } from '../../test/support/block-store.ts'
+import { storesOfEachTest } from '../../test/support/stores-of-test.ts'
 import { AlluxioError, systemRuntime } from '../core/index.ts'
 import { type BlockStore, MemoryDisk } from './index.ts'
 

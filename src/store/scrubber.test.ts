@@ -8,9 +8,9 @@ import {
   readAll,
   request,
   Source,
-  storesOfEachTest,
   until,
 } from '../../test/support/block-store.ts'
+import { storesOfEachTest } from '../../test/support/stores-of-test.ts'
 import type { BlockStoreOptions } from './index.ts'
 
 const LENGTH = 200_000

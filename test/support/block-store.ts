@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach } from '@jest/globals'
 import { FileDisk } from '../../src/arrow/index.ts'
 import {
   type BlockId,
@@ -141,28 +140,4 @@ export async function openStore(
 export function temporaryFolder(parent = tmpdir()): { path: string; [Symbol.dispose](): void } {
   const path = mkdtempSync(join(parent, 'alluxio-test-'))
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
-}
-
-/** A folder of memory and block stores for each test, which stop and go with it. To be called at the top of a test file. */
-export function storesOfEachTest() {
-  let folder: ReturnType<typeof temporaryFolder>
-  let opened: BlockStore[] = []
-  beforeEach(() => {
-    folder = temporaryFolder('/dev/shm')
-  })
-  afterEach(async () => {
-    for (const store of opened) await store.stop()
-    opened = []
-    folder[Symbol.dispose]()
-  })
-  return {
-    get folder(): string {
-      return folder.path
-    },
-    async open(...given: Parameters<typeof openStore>): ReturnType<typeof openStore> {
-      const made = await openStore(...given)
-      opened.push(made.store)
-      return made
-    },
-  }
 }
