@@ -168,6 +168,8 @@ test('maintenance: cached bytes are served, the rest is refused, persists wait; 
     (await place.json<{ path: string; mode?: string }[]>('fs', 'mount')).find(({ path }) => path === '/kept')
       ?.mode,
   ).toBe('noAccess')
+  // The worker has to tell the new master what it has.
+  await until(async () => (await place.ok('fs', 'ls', '/kept/warm')).includes(' 100% '))
   expect(await place.ok('fs', 'cat', '/kept/warm')).toBe('warm\n')
   expect(await place.ok('fs', 'cat', '/kept/later')).toBe('warm\n')
   await refused(77, /maintenance \(noAccess\)/, 'fs', 'cat', '/kept/cold')
