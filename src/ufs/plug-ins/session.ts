@@ -41,6 +41,11 @@ export interface WriterReceiver {
 const LOOK_MS = 1000
 /** Looks in a row that find too much memory held: one alone may see what the next collection frees. */
 const LOOKS_TOO_LARGE = 3
+/** Milliseconds between two looks at the heap of the thread, and its size at both, of what it may be, at which the thread is ended. */
+const HEAP_LOOK_MS = 100
+const HEAP_TOO_LARGE = 1.5
+/** Where V8 itself ends it, or the whole process if collections find nothing: to be reached only if nobody looked in time. */
+const HEAP_LIMIT = 3
 /** Calls that were given up long ago and have not ended: more of them are a leak. */
 const MOST_GIVEN_UP = 16
 /** Lines a look that the plug-in's own output may fill. */
@@ -60,6 +65,7 @@ export class Session {
   #death: AlluxioError | undefined
   #next = 1
   #cancelLook: Cancel = () => {}
+  #cancelHeapLook: Cancel = () => {}
   #unanswered = 0
   #tooLarge = 0
   #lines = 0
@@ -73,7 +79,7 @@ export class Session {
       name: options.title,
       stdout: true,
       stderr: true,
-      resourceLimits: { maxOldGenerationSizeMb: Math.ceil(options.memoryBytes / 2 ** 20) },
+      resourceLimits: { maxOldGenerationSizeMb: Math.ceil((HEAP_LIMIT * options.memoryBytes) / 2 ** 20) },
     })
     this.#worker.on('message', (message: FromThread) => this.#receive(message))
     this.#worker.on('error', (error) => this.#died(error))
@@ -84,6 +90,7 @@ export class Session {
       stream.on('data', (chunk: Buffer) => this.#said(chunk))
     }
     this.#look()
+    this.#lookAtHeap(0)
   }
 
   /** Resolves when the module is loaded. @throws what loading it threw; TIMEOUT */
@@ -284,6 +291,31 @@ export class Session {
     )
   }
 
+  /** Works in a thread that is in a loop, too. `before`: its size at the look before this one, bytes. */
+  #lookAtHeap(before: number): void {
+    const limit = HEAP_TOO_LARGE * this.#options.memoryBytes
+    this.#cancelHeapLook = this.#modules.runtime.after(
+      HEAP_LOOK_MS,
+      () => {
+        const asked = this.#worker.getHeapStatistics().then(({ used_heap_size: used }) => used)
+        // A thread that is only beginning, or has ended, has no heap.
+        void asked
+          .catch(() => 0)
+          .then((used) => {
+            if (this.#death !== undefined) return
+            if (Math.min(before, used) > limit) this.#outOfMemory()
+            else this.#lookAtHeap(used)
+          })
+      },
+      true,
+    )
+  }
+
+  #outOfMemory(): void {
+    const limit = Math.ceil(this.#options.memoryBytes / 2 ** 20)
+    this.#end('UFS_PLUGIN_MEMORY', `used up its memory of ${limit} MB`)
+  }
+
   #answered(bufferBytes: number): void {
     this.#unanswered = 0
     this.#tooLarge = bufferBytes > this.#options.memoryBytes ? this.#tooLarge + 1 : 0
@@ -295,10 +327,8 @@ export class Session {
   #died(thrown: unknown): void {
     // Anything can be thrown, and an error of another thread is no instance of this one's.
     const { code, message = String(thrown) } = (thrown ?? {}) as Partial<NodeJS.ErrnoException>
-    if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
-      const limit = Math.ceil(this.#options.memoryBytes / 2 ** 20)
-      this.#end('UFS_PLUGIN_MEMORY', `used up its memory of ${limit} MB`)
-    } else this.#end('UFS_PLUGIN_DIED', `threw outside of any call: ${message}`, thrown)
+    if (code === 'ERR_WORKER_OUT_OF_MEMORY') this.#outOfMemory()
+    else this.#end('UFS_PLUGIN_DIED', `threw outside of any call: ${message}`, thrown)
   }
 
   #end(reason: string, what: string, cause?: unknown): void {
@@ -315,6 +345,7 @@ export class Session {
     if (this.#death !== undefined) return
     this.#death = error
     this.#cancelLook()
+    this.#cancelHeapLook()
     void this.#worker.terminate()
     this.#worker.unref()
     this.#loaded.promise.catch(() => {})
