@@ -432,6 +432,8 @@ export function rpcSuite(makeWorld: () => World): void {
         const world = makeWorld()
         const first = await serve(world)
         await first.server.close()
+        // A socket lets go of its port in its own time: until then it may take a connection, to drop it.
+        await pause(200)
         const { suite } = connect(world, first.address)
         const answer = suite.echo({ text: 'early' })
         const items = suite.count({ items: 3, bytes: 0 })
