@@ -83,8 +83,13 @@ export class MemoryNetwork {
     return listener
   }
 
-  closeListener(listener: MemoryListener): void {
+  /** Nobody reaches the listener any more. */
+  unlisten(listener: MemoryListener): void {
     if (this.#listeners.get(listener.key) === listener) this.#listeners.delete(listener.key)
+  }
+
+  closeListener(listener: MemoryListener): void {
+    this.unlisten(listener)
     listener.drop()
   }
 
@@ -169,7 +174,7 @@ class MemoryListener implements Listener {
     this.#closed = true
     for (const session of [...this.#sessions.values()])
       session.toClient.end(() => session.break('the peer closed'))
-    this.#network.closeListener(this)
+    this.#network.unlisten(this)
   }
 }
 
