@@ -200,6 +200,20 @@ describe('objects', () => {
     expect(reads).toBeGreaterThan(3)
   })
 
+  test('folders that are made and deleted by many at once', async () => {
+    const times = Array.from({ length: 40 }, (_, i) => i)
+    await Promise.all([
+      ...times.map(() => put('busy/_temporary/', '')),
+      ...times.map((i) => put(`busy/_temporary/${i % 4}/`, '')),
+      ...times.flatMap((i) => [
+        s3.send(new sdk.DeleteObjectCommand({ Bucket, Key: 'busy/_temporary/' })),
+        s3.send(new sdk.DeleteObjectCommand({ Bucket, Key: `busy/_temporary/${i % 4}/` })),
+      ]),
+    ])
+    await put('busy/_temporary/', '')
+    expect((await keys({ Prefix: 'busy/' })).includes('busy/_temporary/')).toBe(true)
+  })
+
   test('digests that are wrong', async () => {
     expect(
       await refusal(put('digest', 'x', { ContentMD5: createHash('md5').update('y').digest('base64') })),
