@@ -12,9 +12,6 @@ import { EMPTY_MD5 } from './object-reads.ts'
 import type { S3Request } from './request.ts'
 import { receiveDocument, receiveUpload, type Uploaded, uploadLength } from './upload-body.ts'
 
-/** How often a folder is made that others delete at once. */
-const MARK_ATTEMPTS = 10
-
 export interface ObjectWritesOptions {
   /** Length up to which the entity tag of an upload is its MD5, bytes. */
   readonly maxMd5Bytes: number
@@ -124,19 +121,11 @@ export class ObjectWrites {
       throw new S3Error('InvalidRequest', 'A key that ends with a slash is a folder, which holds no bytes.')
     await receiveDocument(request, payload, this.#modules.runtime, 0)
     await this.#modules.buckets.check(fs, request.bucket)
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await this.#markFolder(fs, path, described)
-        break
-      } catch (error) {
-        // Deleted by somebody else between the two steps: committers of jobs do that to their temporary folders.
-        if (!isAlluxioError(error, 'NOT_FOUND') || attempt === MARK_ATTEMPTS) throw error
-      }
-    }
+    await this.#makeFolder(fs, path, described)
     answerEmpty(exchange, 200, ['etag', `"${EMPTY_MD5}"`])
   }
 
-  async #markFolder(fs: FileSystem, path: string, described: Described): Promise<void> {
+  async #makeFolder(fs: FileSystem, path: string, described: Described): Promise<void> {
     let made: FileStatus
     try {
       made = await fs.mkdir(path, { recursive: true, allowExists: true })
@@ -145,7 +134,12 @@ export class ObjectWrites {
       throw error
     }
     const xattr = xattrOf(described, { etag: EMPTY_MD5, fileId: made.fileId })
-    await fs.setAttribute(path, { xattr: { ...xattr, [MARKER_XATTR]: Buffer.from('1') } })
+    try {
+      await fs.setAttribute(path, { xattr: { ...xattr, [MARKER_XATTR]: Buffer.from('1') } })
+    } catch (error) {
+      // It was there, and somebody has deleted it since: committers of jobs do that to their temporary folders.
+      if (!isAlluxioError(error, 'NOT_FOUND')) throw error
+    }
   }
 }
 
