@@ -58,15 +58,15 @@ export class ObjectDeletes {
     }
     if (key.endsWith('/') !== status.folder) throw missing
     if (match !== undefined && !matches(match, infoOf(status).etag)) throw new S3Error('PreconditionFailed')
-    if (status.folder) {
-      if (!isMarked(status)) throw missing
-      // What lies below it stays, and the folder with it.
-      await fs.setAttribute(path, {
-        xattr: { [MARKER_XATTR]: null, [OBJECT_XATTR]: null, [TAGS_XATTR]: null },
-      })
-      return path
-    }
+    if (status.folder && !isMarked(status)) throw missing
     try {
+      if (status.folder) {
+        // What lies below it stays, and the folder with it.
+        await fs.setAttribute(path, {
+          xattr: { [MARKER_XATTR]: null, [OBJECT_XATTR]: null, [TAGS_XATTR]: null },
+        })
+        return path
+      }
       await fs.delete(path)
     } catch (error) {
       if (isAlluxioError(error, 'NOT_FOUND')) throw missing
