@@ -7,11 +7,12 @@ import {
   FLAG_CHILDREN_LOADED,
   FLAG_COMPLETED,
   type Metrics,
+  parentPath,
   RecordView,
   type Runtime,
 } from '../core/index.ts'
 import type { RecordStore } from '../metastore/store.ts'
-import { Access, EXECUTE, READ, WRITE } from './access.ts'
+import { Access, EXECUTE, READ } from './access.ts'
 import {
   checkAttributes,
   incomplete,
@@ -24,9 +25,10 @@ import {
   setPage,
 } from './attributes.ts'
 import type { BlockMap } from './block-map.ts'
+import { Checks } from './checks.ts'
 import { CommandLog } from './command-log.ts'
 import { complete } from './complete.ts'
-import { checkCreate, checkMkdir, create, createdBefore, findById, foundAgain, mkdir } from './create.ts'
+import { create, createdBefore, findById, foundAgain, mkdir } from './create.ts'
 import { Credentials } from './credentials.ts'
 import { Engine } from './engine.ts'
 import { format } from './format.ts'
@@ -38,12 +40,12 @@ import { load, loadEnd, vanishAt } from './load.ts'
 import { MountTable } from './mount-table.ts'
 import { readModes, readMounts } from './mounting.ts'
 import { Mounts } from './mounts.ts'
-import { checkDelete, checkRename, evict, remove, rename } from './move.ts'
+import { evict, remove, rename } from './move.ts'
 import { NamespaceMetrics } from './namespace.metrics.ts'
 import { PathConf } from './path-conf.ts'
 import { reclaim } from './reclaim.ts'
 import { StoreSync } from './store-sync.ts'
-import { Tree } from './tree.ts'
+import { type Place, Tree } from './tree.ts'
 import type * as t from './types.ts'
 import { Usage } from './usage.ts'
 import { walk } from './walk.ts'
@@ -94,6 +96,8 @@ export class Namespace {
   readonly #listing: Listing
   readonly #usage: Usage
   readonly #commands: CommandLog
+  /** What would be refused. */
+  readonly checks: Checks
   /** What is mounted where, and how its paths are to be treated. */
   readonly mounts: Mounts
   /** What is changed in an under-store as well. */
@@ -138,6 +142,7 @@ export class Namespace {
       { maxCommands: options.maxCommands ?? 2 ** 18, maxAgeMs: options.maxCommandAgeMs ?? 600_000 },
       { store, runtime },
     )
+    this.checks = new Checks({ engine: this.#engine, begin: () => this.#begin('check') })
     const planned = {
       engine: this.#engine,
       change: <T>(name: string, plan: () => T) => this.#change(name, plan),
@@ -230,18 +235,15 @@ export class Namespace {
   /** @throws NOT_A_DIRECTORY */
   inode(path: string): t.Inode | undefined {
     this.#tree.trim()
-    const parent =
-      path === '/' ? this.#tree.root : this.#tree.directory(path.slice(0, path.lastIndexOf('/')) || '/')
-    const place = parent === undefined ? undefined : this.#tree.place(path)
-    if (place?.record === undefined) return undefined
-    return this.#engine.inode(path, { ...place, record: place.record })
+    const place = this.#find(path)
+    return place === undefined ? undefined : this.#engine.inode(path, place)
   }
 
   /** Whether the namespace itself can say if a path exists: its directory holds all that the under-store has, or it does exist. */
   knows(path: string): boolean {
     this.#tree.trim()
     if (path === '/') return true
-    const parent = this.#tree.directory(path.slice(0, path.lastIndexOf('/')) || '/')
+    const parent = this.#tree.directory(parentPath(path))
     if (parent === undefined) return false
     const { flags, persistence } = new RecordView(parent.record)
     if (persistence !== 'PERSISTED' || (flags & FLAG_CHILDREN_LOADED) !== 0) return true
@@ -321,42 +323,6 @@ export class Namespace {
   /** Resolves when all that was read or planned so far is durable. */
   durable(): Promise<void> {
     return this.#store.durable()
-  }
-
-  checkCreate(
-    request: t.CreateRequest,
-    caller: t.Caller,
-  ): { readonly existing: t.Inode | undefined; readonly resolution: t.Resolution } {
-    this.#begin('check')
-    const { existing } = checkCreate(this.#engine, request, caller)
-    return {
-      existing: existing === undefined ? undefined : this.#engine.inode(request.path, existing),
-      resolution: this.resolve(request.path),
-    }
-  }
-
-  checkMkdir(request: t.MkdirRequest, caller: t.Caller): { readonly existing: t.Inode | undefined } {
-    this.#begin('check')
-    const { existing } = checkMkdir(this.#engine, request, caller)
-    return { existing: existing === undefined ? undefined : this.#engine.inode(request.path, existing) }
-  }
-
-  checkRename(request: t.RenameRequest, caller: t.Caller): t.Inode {
-    this.#begin('check')
-    return this.#engine.inode(request.src, checkRename(this.#engine, request, caller).source)
-  }
-
-  checkDelete(request: t.DeleteRequest, caller: t.Caller): t.Inode {
-    this.#begin('check')
-    return this.#engine.inode(request.path, checkDelete(this.#engine, request, caller))
-  }
-
-  /** Whether the caller may write the file or directory itself (free, persist, load). */
-  checkWrite(path: string, caller: t.Caller): t.Inode {
-    this.#begin('check')
-    const inode = this.#engine.inode(path, this.#engine.existing(path, caller))
-    if (inode.record.owner !== caller.user) this.#engine.access.check(inode.record, caller, WRITE, path)
-    return inode
   }
 
   /** Whether the caller may do what the bits say with a path (4 read, 2 write, 1 search). @throws NOT_FOUND, PERMISSION_DENIED */
@@ -489,9 +455,8 @@ export class Namespace {
   /** Sets or clears STALE: the last sync of the path failed. Nothing happens if the path does not exist. */
   markStale(path: string, stale: boolean): Promise<void> {
     return this.#change('stale', () => {
-      const parent = this.#tree.directory(path.slice(0, path.lastIndexOf('/')) || '/')
-      const place = parent === undefined ? undefined : this.#tree.place(path)
-      if (place?.record !== undefined) markStale(this.#engine, { ...place, record: place.record }, stale)
+      const place = this.#find(path)
+      if (place !== undefined) markStale(this.#engine, place, stale)
     })
   }
 
@@ -509,6 +474,13 @@ export class Namespace {
   reclaim(limit = PAGE): Promise<boolean> {
     this.settleUsage(SETTLE_IN_BACKGROUND)
     return this.#change('reclaim', () => reclaim(this.#engine, limit))
+  }
+
+  /** What is at a path, if its directory exists. @throws NOT_A_DIRECTORY */
+  #find(path: string): (Place & { readonly record: Buffer }) | undefined {
+    if (path !== '/' && this.#tree.directory(parentPath(path)) === undefined) return undefined
+    const place = this.#tree.place(path)
+    return place.record === undefined ? undefined : { ...place, record: place.record }
   }
 
   #begin(operation: string): void {

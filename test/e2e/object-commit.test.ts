@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { FileSystem } from '../../src/client/index.ts'
 import type { UnderStore } from '../../src/ufs/index.ts'
 import { patternBytes } from '../support/cluster.ts'
-import { openBucket, S3Cluster } from '../support/s3-cluster.ts'
+import { lanes, openBucket, putObject, S3Cluster } from '../support/s3-cluster.ts'
 import { readWhole, writeWhole } from '../support/whole-file.ts'
 
 const s3 = await S3Cluster.around({ memory: '512MB' })
@@ -22,20 +22,6 @@ async function filesOf(store: UnderStore): Promise<Map<string, number>> {
     cursor = page.cursor
   }
   return files
-}
-
-async function put(store: UnderStore, path: string, bytes: Uint8Array): Promise<void> {
-  const writer = await store.create(path)
-  await writer.write(bytes)
-  await writer.close()
-}
-
-async function lanes(count: number, parallel: number, work: (i: number) => Promise<unknown>): Promise<void> {
-  let next = 0
-  const lane = async () => {
-    while (next < count) await work(next++)
-  }
-  await Promise.all(Array.from({ length: parallel }, lane))
 }
 
 const describeCounting = counting.server === undefined ? describe.skip : describe
@@ -119,7 +105,7 @@ describeMinio('a master killed in the middle of a move', () => {
     const server = minio.server!
     const store = await openBucket(server, 'killed')
     const name = (i: number) => `s-${i % 10}/part-${i}`
-    await lanes(COUNT, 32, (i) => put(store, `_temporary/${name(i)}`, patternBytes(i, 64)))
+    await lanes(COUNT, 32, (i) => putObject(store, `_temporary/${name(i)}`, patternBytes(i, 64)))
     await s3.mount('/killed', server, 'killed')
     await fs.syncs.run('/killed')
     const moving = fs.rename('/killed/_temporary', '/killed/done')

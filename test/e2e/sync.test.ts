@@ -2,9 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { FileSystem } from '../../src/client/index.ts'
-import type { UnderStore } from '../../src/ufs/index.ts'
 import { patternBytes } from '../support/cluster.ts'
-import { openBucket, S3Cluster } from '../support/s3-cluster.ts'
+import { lanes, openBucket, putObject, S3Cluster } from '../support/s3-cluster.ts'
 import { readWhole, writeWhole } from '../support/whole-file.ts'
 
 const s3 = await S3Cluster.around({
@@ -18,20 +17,6 @@ let fs: FileSystem
 beforeAll(() => {
   fs = s3.fs
 })
-
-async function put(store: UnderStore, path: string, bytes: Uint8Array): Promise<void> {
-  const writer = await store.create(path)
-  await writer.write(bytes)
-  await writer.close()
-}
-
-async function lanes(count: number, parallel: number, work: (i: number) => Promise<unknown>): Promise<void> {
-  let next = 0
-  const lane = async () => {
-    while (next < count) await work(next++)
-  }
-  await Promise.all(Array.from({ length: parallel }, lane))
-}
 
 const namesBelow = async (path: string): Promise<string[]> => {
   const names: string[] = []
@@ -54,7 +39,7 @@ describeMinio('a store that is killed in the middle of a sync', () => {
   test('and comes back: the sync goes on; and does not: it fails, and the next one heals', async () => {
     const server = minio.server!
     const store = await openBucket(server, 'set')
-    await lanes(COUNT, 32, (i) => put(store, `d${i % 40}/f${i}`, patternBytes(i, 10)))
+    await lanes(COUNT, 32, (i) => putObject(store, `d${i % 40}/f${i}`, patternBytes(i, 10)))
     await s3.mount('/set', server, 'set', { 'alluxio.underfs.retry.max.duration': '10s' })
     let killed: Promise<void> | undefined
     const killAndRestart = async () => {
@@ -72,7 +57,7 @@ describeMinio('a store that is killed in the middle of a sync', () => {
     expect(await namesBelow('/set')).toHaveLength(COUNT)
 
     await writeWhole(fs, '/set/mine', patternBytes(1, 100), 'MUST_CACHE')
-    await put(store, 'd0/later', patternBytes(7, 10))
+    await putObject(store, 'd0/later', patternBytes(7, 10))
     await server.kill()
     await expect(fs.syncs.run('/set')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     expect((await fs.getStatus('/set')).stale).toBe(true)
@@ -124,13 +109,13 @@ describeCounting('a path that is synced by itself', () => {
 
   test('shows what comes and goes, also after a restart of the master, until that is stopped', async () => {
     const store = await openBucket(server, 'active')
-    await put(store, 'one', patternBytes(1, 10))
+    await putObject(store, 'one', patternBytes(1, 10))
     await s3.mount('/active', server, 'active')
     expect(await fs.syncs.start('/active')).toBe(true)
     expect(await fs.syncs.start('/active')).toBe(false)
     await expect(fs.syncs.start('/active/sub')).rejects.toMatchObject({ code: 'NOT_FOUND' })
     await eventually(async () => (await namesBelow('/active')).length === 1)
-    await put(store, 'sub/two', patternBytes(2, 10))
+    await putObject(store, 'sub/two', patternBytes(2, 10))
     await eventually(async () => (await namesBelow('/active')).length === 2)
     await s3.cluster.master.kill()
     await s3.cluster.master.start()
@@ -145,10 +130,10 @@ describeCounting('a path that is synced by itself', () => {
 
   test('one that is wanted anew is checked when somebody asks for it', async () => {
     const store = await openBucket(server, 'wanted')
-    await put(store, 'd/f', patternBytes(1, 10))
+    await putObject(store, 'd/f', patternBytes(1, 10))
     await s3.mount('/wanted', server, 'wanted')
     await fs.syncs.run('/wanted')
-    await put(store, 'd/f', patternBytes(1, 20))
+    await putObject(store, 'd/f', patternBytes(1, 20))
     expect((await fs.getStatus('/wanted/d/f')).length).toBe(10)
     await fs.syncs.want('/wanted')
     expect((await fs.getStatus('/wanted/d/f')).length).toBe(20)

@@ -50,3 +50,23 @@ export function openBucket(server: S3Server, prefix: string): Promise<UnderStore
     log: silentLog,
   })
 }
+
+/** Writes an object past the cluster. */
+export async function putObject(store: UnderStore, path: string, bytes: Uint8Array): Promise<void> {
+  const writer = await store.create(path)
+  await writer.write(bytes)
+  await writer.close()
+}
+
+/** `count` pieces of work, so many at a time. */
+export async function lanes(
+  count: number,
+  parallel: number,
+  work: (i: number) => Promise<unknown>,
+): Promise<void> {
+  let next = 0
+  const lane = async () => {
+    while (next < count) await work(next++)
+  }
+  await Promise.all(Array.from({ length: parallel }, lane))
+}

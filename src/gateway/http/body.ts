@@ -1,7 +1,7 @@
 /** The bytes of requests and responses: views of blocks to the socket, bodies into files, both bounded in time and memory. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FileReader, FileWriter } from '../../client/index.ts'
-import { AlluxioError, type Runtime } from '../../core/index.ts'
+import { AlluxioError, isAlluxioError, type Runtime } from '../../core/index.ts'
 import { bodyWanted } from './continue.ts'
 
 /** Bytes of a response that wait for the client; of a local block they are views, which hold no memory of ours. */
@@ -57,6 +57,31 @@ export async function sendRange(
   } catch (error) {
     if (response.headersSent) response.destroy()
     throw error
+  }
+}
+
+/** How often a file is opened that is replaced again and again. */
+const ATTEMPTS = 5
+
+/**
+ * Opens a file and sends it; again where it was replaced between its opening and its first byte, or its object has gone from the
+ * under-store: there may be another one now.
+ */
+export async function openAndSend<T>(
+  response: ServerResponse,
+  open: () => Promise<T>,
+  send: (opened: T) => Promise<void>,
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const opened = await open()
+    try {
+      return await send(opened)
+    } catch (error) {
+      const replaced =
+        isAlluxioError(error, 'NOT_FOUND') ||
+        (isAlluxioError(error, 'CONFLICT') && error.reason === 'SOURCE_CHANGED')
+      if (!replaced || response.headersSent || attempt === ATTEMPTS) throw error
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /** GetObject and HeadObject. */
 import type { FileStatus } from '../../client/index.ts'
 import { type AlluxioError, isAlluxioError } from '../../core/index.ts'
-import { sendRange } from '../http/body.ts'
+import { openAndSend, sendRange } from '../http/body.ts'
 import type { Buckets } from './buckets.ts'
 import { PLAIN, rangeOf, readCondition } from './conditions.ts'
 import { S3Error } from './errors.ts'
@@ -22,8 +22,6 @@ const OVERRIDES = new Map([
 ])
 const DEFAULT_TYPE = 'binary/octet-stream'
 const FOLDER_TYPE = 'application/x-directory'
-/** How often an object is opened that is replaced again and again. */
-const ATTEMPTS = 5
 
 export interface ObjectReadsModules {
   readonly keys: Keys
@@ -49,22 +47,12 @@ export class ObjectReads {
   async get(exchange: Exchange): Promise<void> {
     const { request, response } = exchange
     if (request.key.endsWith('/')) return this.#folder(exchange)
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#send(exchange)
-      } catch (error) {
-        // Replaced since it was opened, or its object gone from the under-store: there may be another one now.
-        const replaced =
-          isAlluxioError(error, 'NOT_FOUND') ||
-          (isAlluxioError(error, 'CONFLICT') && error.reason === 'SOURCE_CHANGED')
-        if (!replaced || response.headersSent || attempt === ATTEMPTS) throw error
-      }
-    }
+    const open = () => this.open(exchange, request.bucket, request.key)
+    await openAndSend(response, open, (opened) => this.#send(exchange, opened))
   }
 
-  async #send(exchange: Exchange): Promise<void> {
+  async #send(exchange: Exchange, opened: Opened): Promise<void> {
     const { request, response } = exchange
-    const opened = await this.open(exchange, request.bucket, request.key)
     try {
       const { status, reader } = opened
       const info = infoOf(status)

@@ -3,9 +3,9 @@
  * and has its token; the bytes go through the client library, so any daemon serves any block.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { GatewayKeys } from '../../client/index.ts'
+import type { FileReader, GatewayKeys } from '../../client/index.ts'
 import { AlluxioError, isAlluxioError, type Log, type Runtime, toAlluxioError } from '../../core/index.ts'
-import { OPEN_FILE_PACE, receiveBody, sendRange } from '../http/body.ts'
+import { OPEN_FILE_PACE, openAndSend, receiveBody, sendRange } from '../http/body.ts'
 import type { Users } from '../users.ts'
 import { BlockTokens, TOKEN_PARAMETER } from './block-token.ts'
 import { fileChecksumJson } from './checksum.ts'
@@ -35,8 +35,10 @@ export class DataHalf {
   async serve(asked: HdfsRequest, request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const user = await this.#modules.tokens.verify(asked.get(TOKEN_PARAMETER), asked.op, asked.path)
-      if (request.method === 'GET' && asked.op === 'OPEN') await this.#open(asked, user, response)
-      else if (request.method === 'PUT' && asked.op === 'CREATE')
+      if (request.method === 'GET' && asked.op === 'OPEN') {
+        const open = () => this.#modules.users.as(user).open(asked.path).catch(ifWritten)
+        await openAndSend(response, open, (reader) => this.#send(asked, reader, response))
+      } else if (request.method === 'PUT' && asked.op === 'CREATE')
         await this.#create(asked, user, request, response)
       else if (request.method === 'POST' && asked.op === 'APPEND')
         await this.#append(asked, user, request, response)
@@ -49,8 +51,7 @@ export class DataHalf {
     }
   }
 
-  async #open(asked: HdfsRequest, user: string, response: ServerResponse): Promise<void> {
-    const reader = await this.#modules.users.as(user).open(asked.path).catch(ifWritten)
+  async #send(asked: HdfsRequest, reader: FileReader | undefined, response: ServerResponse): Promise<void> {
     if (reader === undefined) {
       sendHead(response, 0)
       response.end()

@@ -112,7 +112,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const staged = `${STAGING_PATH}/${Buffer.from(commandId).toString('hex')}`
     return this.#ready([path], async () => {
       if (!namespace.isRepeat(commandId))
-        namespace.checkCreate({ ...asked, overwrite: true, recursive: true }, caller)
+        namespace.checks.create({ ...asked, overwrite: true, recursive: true }, caller)
       await this.#makeStaging(staged)
       const aside = { path: staged, commandId, blockSizeBytes, recursive: false, overwrite: false }
       const { inode, entry } = await namespace.create(
@@ -256,7 +256,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
       let plain: CreateOutcome | undefined
       const made = await changes.run([path], async () => {
         const { commandId, ...fields } = asked
-        if (namespace.isRepeat(commandId) || namespace.checkMkdir(asked, caller).existing !== undefined) {
+        if (namespace.isRepeat(commandId) || namespace.checks.mkdir(asked, caller).existing !== undefined) {
           plain = await namespace.mkdir(asked, caller)
           return undefined
         }
@@ -304,7 +304,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const over = { ...asked, overwrite: true }
     const isStored = there.record.persistence === 'PERSISTED'
     if (source?.record.persistence === 'PERSISTED' || (isStored && there.record.directory)) {
-      namespace.checkRename(over, caller)
+      namespace.checks.rename(over, caller)
       if (isStored) await this.remove({ path: dst, recursive: false }, caller)
       else await namespace.delete({ path: dst, recursive: false }, caller)
       return false
@@ -323,7 +323,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const { src, dst, commandId } = asked
     await changes.run([src, dst], async () => {
       // A repeat is answered by the engine; whatever stands at the source now is another file.
-      const record = namespace.isRepeat(commandId) ? undefined : namespace.checkRename(asked, caller).record
+      const record = namespace.isRepeat(commandId) ? undefined : namespace.checks.rename(asked, caller).record
       if (record?.persistence !== 'PERSISTED') {
         await namespace.rename(asked, caller)
         return undefined
@@ -374,7 +374,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
       const repeat = namespace.isRepeat(commandId)
       if (!repeat && asked.only !== undefined && namespace.inode(path)?.record.id !== asked.only)
         return undefined
-      const record = repeat ? undefined : namespace.checkDelete(asked, caller).record
+      const record = repeat ? undefined : namespace.checks.delete(asked, caller).record
       if (record?.persistence !== 'PERSISTED') {
         await namespace.delete(asked, caller)
         return undefined
@@ -397,7 +397,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const path = canonicalPath(given)
     const { namespace } = this.#modules
     await this.#lookUp(path)
-    const inode = namespace.checkWrite(path, this.#caller(call))
+    const inode = namespace.checks.write(path, this.#caller(call))
     if (!inode.record.directory) return this.#freeFiles([inode], forced, true)
     if (!recursive)
       throw new AlluxioError('INVALID_ARGUMENT', `${path} is a directory: free it with recursive`)

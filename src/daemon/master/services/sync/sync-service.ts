@@ -59,7 +59,7 @@ export class SyncService implements Service {
   readonly start: Service['start'] = async ({ path: given }, call) => {
     const path = canonicalPath(given)
     await this.#checkVisible(path, call)
-    this.#modules.namespace.checkWrite(path, this.#modules.callers.of(call.peer.user))
+    this.#modules.namespace.checks.write(path, this.#modules.callers.of(call.peer.user))
     return { changed: await this.#modules.active.add(path) }
   }
 
@@ -67,7 +67,7 @@ export class SyncService implements Service {
     const path = canonicalPath(given)
     const { namespace, callers, active } = this.#modules
     // What has gone meanwhile is everybody's to stop.
-    if (namespace.inode(path) !== undefined) namespace.checkWrite(path, callers.of(call.peer.user))
+    if (namespace.inode(path) !== undefined) namespace.checks.write(path, callers.of(call.peer.user))
     return { changed: await active.remove(path) }
   }
 
