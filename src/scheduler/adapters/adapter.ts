@@ -1,6 +1,6 @@
 /** What turns hints into the form that one scheduler reads. Pure: an adapter asks nobody. */
 import { AlluxioError } from '../../core/index.ts'
-import type { PathHint } from '../types.ts'
+import type { HostHint, PathHint } from '../types.ts'
 
 /** What an engine has to tell besides, such as Spark's executors; each adapter documents what it reads. */
 export type EngineFacts = Readonly<Record<string, unknown>>
@@ -15,20 +15,26 @@ export interface HintAdapter {
   text?(hints: readonly PathHint[], facts: EngineFacts): string
 }
 
-/** Names of hosts, best first, at most `count`: of what is cached those that hold something, else its stable place. */
-export function bestHosts({ hosts, cold }: PathHint, count: number): string[] {
-  return hosts
-    .filter(({ bytes }, i) => (cold ? i === 0 : bytes.MEM + bytes.SSD + bytes.HDD > 0))
+/** Of what is cached those that hold something of it, best first; else its stable place, if a worker lives there. */
+export function placesOf({ hosts, cold }: PathHint): HostHint[] {
+  return hosts.filter(({ bytes, confidence }, i) =>
+    cold ? i === 0 && confidence > 0 : bytes.MEM + bytes.SSD + bytes.HDD > 0,
+  )
+}
+
+/** Their names, at most `count`. */
+export function bestHosts(hint: PathHint, count: number): string[] {
+  return placesOf(hint)
     .slice(0, count)
     .map(({ host }) => host)
 }
 
-/** The best hosts of several paths together, by the bytes that their scores stand for. */
+/** The places of several paths together, by the bytes that their scores stand for. */
 export function sharedHosts(hints: readonly PathHint[]): { host: string; weight: number }[] {
   const weights = new Map<string, number>()
   for (const hint of hints) {
     const best = hint.hosts[0]?.score ?? 0
-    for (const { host, score } of hint.hosts.filter((_, i) => !hint.cold || i === 0)) {
+    for (const { host, score } of placesOf(hint)) {
       const part = best > 0 ? score / best : 0
       weights.set(host, (weights.get(host) ?? 0) + part * Math.max(1, hint.length))
     }

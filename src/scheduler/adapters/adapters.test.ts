@@ -90,7 +90,7 @@ describe('spark', () => {
     const adapter = new Adapters().of('spark-submit')
     const text = adapter.text!([hint("/a b's", { w: [0] })], {})
     expect(text).toContain('--conf spark.locality.wait=3s')
-    expect(text).toContain(`--conf 'spark.kubernetes.executor.annotation.alluxio.io/inputs=/a b'\\''s'`)
+    expect(text).toContain(`--conf 'spark.kubernetes.executor.annotation.alluxio.org/inputs=/a b'\\''s'`)
     expect(adapter.adapt([hint('/c', { w: [] })], {})).toMatchObject({ 'spark.locality.wait': '0s' })
   })
 })
@@ -162,9 +162,33 @@ describe('mesos', () => {
     expect(adapt('mesos', [hint('/a', { h1: [0], h2: [0] })], { role: 'r' })).toEqual({
       offer_constraints: { role_constraints: { r: { groups: [constraint('h1'), constraint('h2')] } } },
     })
-    expect(adapt('mesos', [hint('/a', { h1: [0] })], { waitedMs: 10_000 })).toEqual({
-      offer_constraints: { role_constraints: {} },
+    const wide = { offer_constraints: { role_constraints: {} } }
+    expect(adapt('mesos', [hint('/a', { h1: [0] })], { waitedMs: 10_000 })).toEqual(wide)
+    expect(adapt('mesos', [hint('/a', { h1: [0] })], { waitedMs: 6000 })).toEqual(wide)
+    // Candidates that hold nothing are no places.
+    expect(adapt('mesos', [hint('/a', { h1: [0], idle: [] })])).toEqual({
+      offer_constraints: { role_constraints: { '*': { groups: [constraint('h1')] } } },
     })
+  })
+
+  test('from the hosts to their regions, to any', () => {
+    const hints = [hint('/a', { h1: [0], h2: [0] })]
+    const regions = ['h1', 'h2', 'other'].map((host, i) => ({ host, region: i < 2 ? 'near' : 'far' }))
+    const at = (waitedMs: number) =>
+      JSON.stringify(adapt('mesos', hints, { regions, waitedMs, delayMs: 1000 })).match(
+        /HOSTNAME|REGION|near|far/g,
+      )
+    expect(at(499)).toEqual(['HOSTNAME', 'HOSTNAME'])
+    expect(at(500)).toEqual(['REGION', 'near'])
+    expect(at(1000)).toBeNull()
+    expect(() => adapt('mesos', hints, { regions: ['near'], waitedMs: 5000 })).toThrow(/engine.regions/)
+  })
+
+  test('an offer with room for more takes more', () => {
+    const inputs = ['/a', '/b', '/c'].map((path) => hint(path, { h1: [0] }))
+    const { accept, decline } = rankOffers([{ ...offers[0]!, slots: 2 }, offers[1]!], inputs, { waitedMs: 0 })
+    expect(accept.map(({ offer, path }) => `${offer} ${path}`)).toEqual(['o-h1 /a', 'o-h1 /b'])
+    expect(decline).toEqual(['o-h2'])
   })
 
   test('the whole batch is judged: first the best pairs, then what the falling threshold lets through', () => {

@@ -1,16 +1,18 @@
 /** Mesos: constraints that make the master offer hosts that hold data first (1.11), and a judgement of a whole batch of offers. */
 import type { PathHint } from '../types.ts'
-import { type HintAdapter, numberFact, sharedHosts } from './adapter.ts'
+import { type EngineFacts, type HintAdapter, numberFact, recordsFact, sharedHosts } from './adapter.ts'
 
 export interface Offer {
   readonly id: { readonly value: string }
   readonly hostname: string
-  /** Maintenance is planned: nothing is begun there. */
+  /** Maintenance is near: nothing is begun there. */
   readonly unavailability?: unknown
+  /** Tasks that it has room for. @default 1 */
+  readonly slots?: number
 }
 
 export interface OfferRanking {
-  /** Best first; each input and each offer once. */
+  /** Best first; each input once, each offer as often as it has room. */
   readonly accept: readonly {
     readonly offer: string
     readonly hostname: string
@@ -35,22 +37,33 @@ const DELAY_MS = 10_000
 const STEPS = 5
 const MAX_REFUSE_SECONDS = 5
 
-/** Facts: `role` (*), `hosts` in the constraint (100), `waitedMs` and `delayMs`: when the delay is over, all hosts will do. */
+/**
+ * Facts: `role` (*), `hosts` in the constraint (100), `regions: [{host, region}]`, `waitedMs` and `delayMs`. In the first half of the delay
+ * hosts that hold data will do, then, if regions are told, all of their regions, after the delay any.
+ */
 export const mesos: HintAdapter = {
   name: 'mesos',
   summary: 'offer constraints for SUBSCRIBE and UPDATE_FRAMEWORK (Mesos 1.11), wider after a delay',
   adapt(hints, facts) {
     const role = typeof facts.role === 'string' ? facts.role : '*'
-    const over = numberFact(facts, 'waitedMs', 0) >= numberFact(facts, 'delayMs', DELAY_MS)
-    const hosts = sharedHosts(hints).slice(0, numberFact(facts, 'hosts', HOSTS))
-    if (over || hosts.length === 0) return { offer_constraints: { role_constraints: {} } }
-    const groups = hosts.map(({ host }) => ({
-      attribute_constraints: [
-        { selector: { pseudoattribute_type: 'HOSTNAME' }, predicate: { text_equals: { value: host } } },
-      ],
+    const groups = widths(hints, facts).map(([pseudoattribute_type, value]) => ({
+      attribute_constraints: [{ selector: { pseudoattribute_type }, predicate: { text_equals: { value } } }],
     }))
-    return { offer_constraints: { role_constraints: { [role]: { groups } } } }
+    return { offer_constraints: { role_constraints: groups.length === 0 ? {} : { [role]: { groups } } } }
   },
+}
+
+/** What an agent has to match one of; nothing: any will do. */
+function widths(hints: readonly PathHint[], facts: EngineFacts): ['HOSTNAME' | 'REGION', string][] {
+  const waited = numberFact(facts, 'waitedMs', 0) / numberFact(facts, 'delayMs', DELAY_MS)
+  const hosts = sharedHosts(hints)
+    .slice(0, numberFact(facts, 'hosts', HOSTS))
+    .map(({ host }) => host)
+  if (waited < 0.5) return hosts.map((host) => ['HOSTNAME', host])
+  if (!(waited < 1)) return []
+  const told = recordsFact(facts, 'regions', ['host', 'region'])
+  const near = told.filter(({ host }) => hosts.includes(host)).map(({ region }) => region)
+  return [...new Set(near)].map((region) => ['REGION', region])
 }
 
 /**
@@ -74,12 +87,15 @@ export function rankOffers(
       })),
   )
   pairs.sort((a, b) => b.score - a.score || compare(a.path, b.path) || compare(a.offer, b.offer))
+  const room = new Map(offers.map(({ id, slots = 1 }) => [id.value, slots]))
   const offered = new Set<string>()
   const placed = new Set<string>()
   const accept: OfferRanking['accept'][number][] = []
   for (const pair of pairs) {
     if (pair.score < threshold) break
-    if (offered.has(pair.offer) || placed.has(pair.path)) continue
+    const left = room.get(pair.offer)!
+    if (left < 1 || placed.has(pair.path)) continue
+    room.set(pair.offer, left - 1)
     offered.add(pair.offer)
     placed.add(pair.path)
     accept.push(pair)

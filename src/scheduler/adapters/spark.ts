@@ -77,8 +77,8 @@ export const sparkSubmit: HintAdapter = {
       // Iceberg asks for block locations of hdfs:// only, unless it is told to.
       'spark.sql.iceberg.locality.enabled': 'true',
       // Read by the admission webhook on Kubernetes; elsewhere without meaning.
-      'spark.kubernetes.executor.annotation.alluxio.io/inputs': inputs,
-      'spark.kubernetes.driver.annotation.alluxio.io/inputs': inputs,
+      'spark.kubernetes.executor.annotation.alluxio.org/inputs': inputs,
+      'spark.kubernetes.driver.annotation.alluxio.org/inputs': inputs,
     }
   },
   text(hints, facts) {
