@@ -64,6 +64,8 @@ export interface FileSystems {
   readonly keys: GatewayKeys
   close(): Promise<void>
 }
+  /** Undefined while the master is there; else resolves when it is. @throws UNAVAILABLE reason NOT_REACHABLE after `ms` */
+  reachMaster(ms: number): Promise<void> | undefined
 
 /** @throws INVALID_ARGUMENT when the configuration or the master's address is bad */
 export function connectFileSystems(options: ConnectOptions = {}, modules: ConnectModules = {}): FileSystems {
@@ -76,6 +78,7 @@ export function connectFileSystems(options: ConnectOptions = {}, modules: Connec
     keys: gatewayKeysOf(clients.master.client(MasterGateway)),
     close: () => clients.close(),
   }
+    reachMaster: (ms) => clients.master.reach(ms),
 }
 
 /** What the file systems of one program share: all but the connection to the master, which says who calls. */

@@ -52,7 +52,7 @@ async function world(options: { maxPeers?: number; loseReplies?: () => boolean }
       log: silentLog,
     },
   )
-  return { kernel, seen, network, echo: client.client(Test).echo }
+  return { kernel, seen, network, client, echo: client.client(Test).echo }
 }
 
 function counted(transport: ReturnType<MemoryNetwork['host']>, onUp: () => void): typeof transport {
@@ -123,4 +123,44 @@ test('a server that has no room is asked again ever more rarely, and then serves
   await failing
   expect(seen.sessions).toBeLessThan(80)
   expect(seen.calls).toBe(0)
+})
+
+describe('reach', () => {
+  test('asks nothing while a session stands; without one it waits so long and no longer', async () => {
+    const { kernel, network, client, echo } = await world()
+    const first = echo({ n: 1 })
+    await kernel.run(100)
+    await first
+    expect(client.reach(1000)).toBeUndefined()
+    network.cut('s', 'c')
+    // A call under way is what finds out.
+    const waiting = echo({ n: 2 })
+    await kernel.run(20_000)
+    let refused: unknown
+    client.reach(1000)?.catch((error: unknown) => {
+      refused = error
+    })
+    await kernel.run(20_900)
+    expect(refused).toBeUndefined()
+    await kernel.run(21_100)
+    expect(refused).toMatchObject({ code: 'UNAVAILABLE', reason: 'NOT_REACHABLE' })
+    let reached = false
+    client.reach(10_000)?.then(() => {
+      reached = true
+    })
+    network.heal('s', 'c')
+    await kernel.run(25_000)
+    expect(reached).toBe(true)
+    expect(await waiting).toEqual({ n: 2 })
+    expect(client.reach(1000)).toBeUndefined()
+  })
+
+  test('ends with its connection', async () => {
+    const { kernel, network, client } = await world()
+    network.cut('s', 'c')
+    await kernel.run(20_000)
+    const waiting = expect(client.reach(60_000)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await client.close()
+    await waiting
+  })
 })

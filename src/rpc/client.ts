@@ -92,6 +92,8 @@ export class RpcConnection implements CallStarter {
   #scheduled = false
   #closed = false
   #stopHeartbeat: Cancel = () => {}
+  /** Who waits for a session, see `reach`. */
+  readonly #reaching = new Set<() => void>()
 
   constructor(options: RpcConnectionOptions, modules: RpcConnectionModules) {
     this.#options = {
@@ -130,6 +132,23 @@ export class RpcConnection implements CallStarter {
     return this.#welcome
   }
 
+  /** Undefined while a session stands; else resolves when one does. @throws UNAVAILABLE reason NOT_REACHABLE after `ms` */
+  reach(ms: number): Promise<void> | undefined {
+    // A server that refuses us answers each call by itself.
+    if (this.#welcome || this.#refusal !== undefined) return undefined
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        cancel()
+        this.#reaching.delete(settle)
+        if (this.#welcome || this.#refusal !== undefined) resolve()
+        else reject(this.#unreachable('waiting'))
+      }
+      const cancel = this.#runtime.after(ms, settle, true)
+      this.#reaching.add(settle)
+      if (this.#closed) settle()
+    })
+  }
+
   /** The typed client of a contract. */
   client<C extends Contract>(contract: C): Client<C> {
     let client = this.#clients.get(contract)
@@ -150,6 +169,7 @@ export class RpcConnection implements CallStarter {
     this.#repeats.clear()
     const error = new AlluxioError('CANCELLED', `the connection to ${this.#options.address} was closed`)
     for (const call of [...this.#calls.values()]) this.#finish(call, error)
+    for (const settle of [...this.#reaching]) settle()
     this.#wheel.stop()
     if (this.#up) {
       this.#outbox.signal(wire.GOODBYE, 0, 0)
@@ -344,6 +364,7 @@ export class RpcConnection implements CallStarter {
       else this.#wheel.set(call, Math.max(0, call.expiresMs - now))
       if (call instanceof UploadCall && call.sent) call.grant(hello.windowBytes)
     }
+    for (const settle of [...this.#reaching]) settle()
   }
 
   #refused(error: AlluxioError): void {
@@ -357,6 +378,7 @@ export class RpcConnection implements CallStarter {
     })
     this.#refusal = refusal
     for (const call of [...this.#calls.values()]) this.#finish(call, refusal)
+    for (const settle of [...this.#reaching]) settle()
   }
 
   /** Gives the session up from this side. */
@@ -405,14 +427,7 @@ export class RpcConnection implements CallStarter {
     const { name } = call.method
     // A unary call without a deadline only ever waits for a session.
     if (!this.#welcome || (call instanceof UnaryCall && call.expiresMs === Number.POSITIVE_INFINITY)) {
-      this.cancel(
-        call,
-        new AlluxioError(
-          'UNAVAILABLE',
-          `${name}: no ${peer} answers at ${address} (${this.#trouble}): start it, or check the address in the configuration`,
-          { reason: 'NOT_REACHABLE', details: { address } },
-        ),
-      )
+      this.cancel(call, this.#unreachable(name))
       return
     }
     const left = call.expiresMs - this.#runtime.monotonic()
@@ -429,6 +444,15 @@ export class RpcConnection implements CallStarter {
           details: { address },
         },
       ),
+    )
+  }
+
+  #unreachable(what: string): AlluxioError {
+    const { address, peer } = this.#options
+    return new AlluxioError(
+      'UNAVAILABLE',
+      `${what}: no ${peer} answers at ${address} (${this.#trouble}): start it, or check the address in the configuration`,
+      { reason: 'NOT_REACHABLE', details: { address } },
     )
   }
 

@@ -62,6 +62,12 @@ export const WEBHDFS_REWRITE_MAX = option('alluxio.proxy.webhdfs.rewrite.max', '
   doc: 'Largest file that APPEND, TRUNCATE and CONCAT of WebHDFS make: files are immutable, so these copy all of it.',
   min: 0,
 })
+export const PROXY_MASTER_WAIT = option('alluxio.proxy.master.wait', 'duration', {
+  default: 1500,
+  scope: 'all',
+  doc: 'How long a new request of the gateways waits for a master that is away before it is answered by 503; longer lets clients that never try again outlive a restart of the master.',
+  min: 0,
+})
 export const PROXY_MAX_CONNECTIONS = option('alluxio.proxy.web.connections.max', 'int', {
   default: 10_000,
   scope: 'all',

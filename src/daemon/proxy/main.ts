@@ -37,7 +37,7 @@ async function serve(config: Config, modules: ProxyModules): Promise<Proxy> {
   const { runtime, log } = modules
   const metrics = new Metrics()
   const fileSystems = connectFileSystems({}, { ...modules, config })
-  const users = new Users({}, { fileSystems })
+  const users = new Users({ masterWaitMs: config.get(o.PROXY_MASTER_WAIT) }, { fileSystems })
   const { admin } = fileSystems.as(config.get(o.LOGIN_USERNAME))
   const gateway = new WebHdfsGateway(
     {

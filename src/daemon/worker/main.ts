@@ -169,7 +169,7 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
 function dataGateway(config: Config, modules: WorkerModules) {
   const { runtime, log } = modules
   const fileSystems = connectFileSystems({}, { ...modules, config })
-  const users = new Users({}, { fileSystems })
+  const users = new Users({ masterWaitMs: config.get(o.PROXY_MASTER_WAIT) }, { fileSystems })
   const { route } = new WebHdfsData(
     { maxBytes: config.get(o.WEBHDFS_REWRITE_MAX) },
     { users, keys: fileSystems.keys, runtime, log },

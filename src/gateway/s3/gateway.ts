@@ -96,11 +96,13 @@ export class S3Gateway {
     const failed = (thrown: unknown) => this.#refuse(message, response, requestId, operation, thrown)
     try {
       request = readRequest(message, this.#options.domains)
-      const identity = this.#signatures.verify(request)
       const serve = (known: Identity) => {
         operation = operationOf(request)
         return this.#serve(request, response, requestId, operation, known)
       }
+      const away = this.#modules.users.reachMaster()
+      const verify = () => this.#signatures.verify(request)
+      const identity = away === undefined ? verify() : away.then(verify)
       const served = identity instanceof Promise ? identity.then(serve) : serve(identity)
       served.then(undefined, failed)
     } catch (error) {

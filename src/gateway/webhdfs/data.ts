@@ -34,6 +34,8 @@ export class DataHalf {
   /** Answers a request, whatever it is. */
   async serve(asked: HdfsRequest, request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
+      const away = this.#modules.users.reachMaster()
+      if (away !== undefined) await away
       const user = await this.#modules.tokens.verify(asked.get(TOKEN_PARAMETER), asked.op, asked.path)
       if (request.method === 'GET' && asked.op === 'OPEN') {
         const open = () => this.#modules.users.as(user).open(asked.path).catch(ifWritten)

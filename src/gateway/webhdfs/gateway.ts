@@ -107,6 +107,8 @@ export class WebHdfsGateway {
     try {
       asked = new HdfsRequest(request.url!)
       if (asked.get(TOKEN_PARAMETER) !== undefined) return await this.#data.serve(asked, request, response)
+      const away = this.#modules.users.reachMaster()
+      if (away !== undefined) await away
       const found = this.#callers.of(request, asked)
       const caller = found instanceof Promise ? await found : found
       const operation = this.#operations[request.method ?? '']?.get(asked.op)

@@ -251,9 +251,16 @@ describe('daemons', () => {
   }, 90_000)
 
   test('without a master the proxy says so, and serves again when it is back', async () => {
+    await hdfs.write('/there', patternBytes(12, 1000))
+    const data = await target('GET', '/there', 'OPEN')
     await cluster.master.kill()
+    const since = performance.now()
     const down = await hdfs.call('GET', '/', 'GETFILESTATUS')
     expect([down.status, exceptionOf(down)]).toEqual([503, 'RetriableException'])
+    // The data half, too.
+    const bytes = await ask(data.host, { target: data.pathname + data.search })
+    expect(bytes.status).toBe(503)
+    expect(performance.now() - since).toBeLessThan(8_000)
     const health = await ask(cluster.webHdfs, { target: '/healthz' })
     expect(health.status).toBe(200)
     await cluster.master.start()
