@@ -15,6 +15,7 @@ import {
 } from '../core/index.ts'
 import type { LocationPolicy } from '../core/options/index.ts'
 import type { CallOptions } from '../rpc/index.ts'
+import type { Doubts } from './doubts.ts'
 import type { FileBlock, OpenFile } from './open-file.ts'
 import { type ReadTallies, type ReadTally, sourceName } from './read-tally.ts'
 import type { UfsDoor } from './ufs-door.ts'
@@ -35,6 +36,7 @@ export interface BlockReadsOptions {
 export interface BlockReadsModules {
   readonly workers: Workers
   readonly ufs: UfsDoor
+  readonly doubts: Doubts
   readonly runtime: Runtime
   readonly log: Log
 }
@@ -88,7 +90,7 @@ export class BlockReads {
       try {
         return await this.#ask(worker, block, offset, length, sequential)
       } catch (error) {
-        await this.#blame(worker, error)
+        await this.#blame(worker, block, error)
         failed = { worker, error }
       }
     }
@@ -127,6 +129,7 @@ export class BlockReads {
     const request = this.#request(block, offset, length, sequential)
     const { from, payload } = await worker.block.readAt(request, this.#callOf(worker, block))
     if (payload?.length !== length) throw shortAnswer(block, offset, length, payload?.length ?? 0)
+    if (from === 'UFS') this.#doubt(worker, block)
     return { bytes: payload, tally: this.#tally(from, worker) }
   }
 
@@ -142,6 +145,7 @@ export class BlockReads {
     for await (const { item, payload } of worker.block.read(request, this.#callOf(worker, block))) {
       if (payload === undefined || payload.length === 0) continue
       got += payload.length
+      if (item.from === 'UFS') this.#doubt(worker, block)
       yield { bytes: payload, tally: this.#tally(item.from, worker) }
     }
     if (got !== length) throw shortAnswer(block, offset, length, got)
@@ -195,7 +199,7 @@ export class BlockReads {
           return
         } catch (error) {
           failure = error
-          await this.#blame(worker, error)
+          await this.#blame(worker, block, error)
         }
       }
       if (this.#file.source !== undefined) {
@@ -248,7 +252,7 @@ export class BlockReads {
   }
 
   /** Sorts out errors that no other worker can mend. */
-  async #blame(worker: KnownWorker, error: unknown): Promise<void> {
+  async #blame(worker: KnownWorker, block: FileBlock, error: unknown): Promise<void> {
     this.#signal?.throwIfAborted()
     if (isAlluxioError(error, 'CONFLICT') && error.reason === 'SOURCE_CHANGED') {
       throw await this.#sourceChanged(error)
@@ -257,8 +261,19 @@ export class BlockReads {
     if (isAlluxioError(error) && error.reason === 'STORE_DOWN') throw error
     const code = errorCode(error)
     if (code === 'INVALID_ARGUMENT' || code === 'OUT_OF_RANGE' || code === 'UNAUTHENTICATED') throw error
+    if (code === 'DATA_LOSS' || (isAlluxioError(error) && error.reason === 'BLOCK_NOT_HERE')) {
+      this.#doubt(worker, block)
+      // The next read of it asks another one first.
+      block.locations = block.locations.filter(({ workerId }) => workerId !== worker.id)
+    }
     this.#modules.workers.failed(worker, error)
     this.#modules.log.debug('read falls back', { worker: worker.id, path: this.#file.path, error })
+  }
+
+  /** The master is told if it had said that the worker holds the block. */
+  #doubt(worker: KnownWorker, block: FileBlock): void {
+    for (const { workerId } of block.locations)
+      if (workerId === worker.id) this.#modules.doubts.tell(block.id, workerId)
   }
 
   /** The master looks at the source again, so that the next open finds the new version. */

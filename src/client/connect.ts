@@ -17,6 +17,7 @@ import {
   ZeroMqTransport,
 } from '../rpc/index.ts'
 import { adminOf } from './admin.ts'
+import { Doubts } from './doubts.ts'
 import { type ClientModules, ClusterFileSystem } from './file-system.ts'
 import { type GatewayKeys, gatewayKeysOf } from './gateway-keys.ts'
 import { hintsOf } from './hints.ts'
@@ -87,7 +88,7 @@ class Clients {
   readonly #config: Config
   readonly #address: string
   readonly #links: Links
-  readonly #shared: Omit<ClientModules, 'fs' | 'admin' | 'syncs' | 'hints' | 'disconnect'>
+  readonly #shared: Omit<ClientModules, 'fs' | 'admin' | 'syncs' | 'hints' | 'doubts' | 'disconnect'>
 
   /** @param gathers for who serves many connections, whose calls go to the master together */
   constructor(options: ConnectOptions, modules: ConnectModules, gathers = false) {
@@ -144,7 +145,8 @@ class Clients {
         fs,
         admin: adminOf(master.client(MasterAdmin), fs),
         syncs: syncsOf(master.client(MasterSync)),
-        hints: hintsOf({ ...this.#shared, master: master.client(HintsContract) }),
+        hints: hintsOf({ ...this.#shared, master: hints }),
+        doubts: new Doubts({ ...this.#shared, hints }),
         disconnect,
       },
     )

@@ -3,6 +3,7 @@ import { AlluxioError, canonicalPath, isAlluxioError, type Log, type Runtime } f
 import * as o from '../core/options/user.options.ts'
 import type { Client, Infer, MasterFs } from '../rpc/index.ts'
 import { BlockReads } from './block-reads.ts'
+import type { Doubts } from './doubts.ts'
 import { BlockFileReader } from './file-reader.ts'
 import { statusOfEntry } from './file-status.ts'
 import { BlockedFileWriter } from './file-writer.ts'
@@ -55,6 +56,7 @@ export interface ClientModules {
   readonly syncs: Syncs
   readonly hints: Hints
   readonly paths: PathDefaults
+  readonly doubts: Doubts
   readonly workers: Workers
   readonly tierFiles: TierFiles
   readonly locals: LocalBlocks

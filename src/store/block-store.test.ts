@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import {
   block,
@@ -342,6 +342,20 @@ test('space is kept free ahead, and hot blocks rise, in the background', async (
       return store.place(block(low))!.tier === 0
     }),
   ).toBe(true)
+})
+
+test('what is asked about is told again: what is there, and what has gone', async () => {
+  const { store } = await open(oneTier(64 * MIB))
+  for (const file of [1, 2]) await store.writeSmall(block(file), pattern(file, 5000), { soleCopy: false })
+  store.changes()
+  rmSync(`${folder.path}/MEM/${sealedFiles().find((name) => name.startsWith(`b${block(2)}_`))}`)
+  await store.recheck([block(1), block(2), block(3)])
+  expect(store.changes()).toEqual({
+    removed: [block(2), block(3)],
+    added: [{ id: block(1), tier: 0 }],
+    lost: [],
+  })
+  expect(store.blocks).toBe(1)
 })
 
 test('options that make no store are refused', async () => {

@@ -7,6 +7,7 @@ import {
   type Log,
   type Metrics,
   type Runtime,
+  sleep,
 } from '../core/index.ts'
 import { Background } from './background.ts'
 import { Catalog, type Tier } from './catalog.ts'
@@ -252,6 +253,18 @@ class TieredBlockStore implements BlockStore {
   place(blockId: BlockId): { tier: number; length: number } | undefined {
     const entry = this.#catalog.get(blockId)
     return entry?.state === 'sealed' ? { tier: entry.folder.tier, length: entry.length } : undefined
+  }
+
+  async recheck(blockIds: readonly BlockId[]): Promise<void> {
+    for (const id of blockIds) {
+      const entry = this.#catalog.get(id)
+      if (entry?.state === 'sealed') {
+        this.#files.recheck(entry)
+        // A disk that seeks must not stop the worker for long.
+        await sleep(this.#modules.runtime, 1)
+      }
+      this.#catalog.tellAgain(id)
+    }
   }
 
   async remove(blockIds: readonly BlockId[]): Promise<void> {

@@ -157,6 +157,12 @@ export class Catalog {
     this.#lost.push(id)
   }
 
+  /** Has the next report name the block, whether it changed or not. */
+  tellAgain(id: BlockId): void {
+    const entry = this.#entries.get(id)
+    this.#change(id, entry?.state === 'sealed' ? entry.folder.tier : REMOVED)
+  }
+
   changes(): BlockChanges {
     const lost = this.#lost
     this.#lost = []

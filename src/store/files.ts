@@ -2,7 +2,7 @@
  * What happens to the files of blocks: moved between folders, deleted, put into quarantine, renamed when persisted; and what an
  * error of the disk means for its folder.
  */
-import { type BlockDisk, BlockFileWriter } from '../arrow/index.ts'
+import { type BlockDisk, BlockFileWriter, openBlock } from '../arrow/index.ts'
 import { assert, type BlockId, fileOfBlock, isAlluxioError, type Log, type Runtime } from '../core/index.ts'
 import type { Catalog } from './catalog.ts'
 import type { BlockEntry } from './entry.ts'
@@ -255,6 +255,19 @@ export class Files {
       this.#m.catalog.remove(entry)
       this.#m.openFiles.close(entry.id)
       if (entry.state === 'partial') this.#m.dropFill(entry)
+    }
+  }
+
+  /** Opens the file by its name, as a reader would. If it is not what it should be, that is known afterwards. */
+  recheck(entry: BlockEntry): void {
+    try {
+      openBlock(this.#m.disk, this.path(entry), { trustSeal: false }).close()
+    } catch (error) {
+      try {
+        this.readFailed(entry, error)
+      } catch (unexplained) {
+        this.#m.log.warn('block could not be checked', { blockId: entry.id, error: unexplained })
+      }
     }
   }
 

@@ -193,6 +193,8 @@ export interface BlockStore {
 
   /** Whether the block is sealed here, and where. */
   place(blockId: BlockId): { readonly tier: number; readonly length: number } | undefined
+  /** Looks whether the files of blocks are there and of the right size, and has `changes` tell of each, changed or not. */
+  recheck(blockIds: readonly BlockId[]): Promise<void>
   /** Drops blocks, sole copies and pinned ones too. */
   remove(blockIds: readonly BlockId[]): Promise<void>
   /** The file is in the under-store: its blocks may be deleted by eviction. */

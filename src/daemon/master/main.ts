@@ -225,7 +225,10 @@ async function serve(
   rpc.serve(MasterFs, serviceOf(reads, mutations, mounts))
   rpc.serve(
     MasterBlock,
-    new BlockService({ clusterId }, { namespace, blocks, workers, freer, persistence, log }),
+    new BlockService(
+      { clusterId },
+      { namespace, blocks, workers, freer, persistence, doubts: hints.doubts, log },
+    ),
   )
   const { setUfsMode, cleanUfs, setPathConf } = mounts
   const credentials = new CredentialService({ namespace, callers })
@@ -305,7 +308,8 @@ function namespaceOptions(config: Config, { superuser }: MasterModules) {
 
 /** One service of three parts; each method keeps its own `this`. */
 function serviceOf(reads: FsReads, mutations: FsMutations, mounting: MountService) {
-  const { getStatus, statusById, list, open, blocks, contentSummary, checksum, checkAccess } = reads
+  const { getStatus, statusById, list, open, blocks, blocksOfFiles } = reads
+  const { contentSummary, checksum, checkAccess } = reads
   const { mount, updateMount, unmount, mounts, pathConf } = mounting
   const { create, complete, mkdir, rename, delete: remove, free, setAttribute, persist } = mutations
   return {
@@ -314,6 +318,7 @@ function serviceOf(reads: FsReads, mutations: FsMutations, mounting: MountServic
     list,
     open,
     blocks,
+    blocksOfFiles,
     contentSummary,
     mounts,
     checksum,

@@ -144,5 +144,14 @@ export const HintsContract = contract({
         replicas: Bytes,
       }),
     }),
+    doubt: unary({
+      id: 6,
+      ...READ,
+      doc: 'A reader did not find blocks where they were said to be. Their workers are asked, and it is their word that counts: what a caller may not read, and what nobody says, is passed over.',
+      request: T.Object({
+        doubts: T.Array(T.Object({ blockId: Count, workerId: Count }), { maxItems: 100 }),
+      }),
+      response: T.Object({}),
+    }),
   },
 })

@@ -75,12 +75,18 @@ export const MasterBlock = contract({
       id: 6,
       idempotent: true,
       deadlineMs: 0,
-      doc: 'Commands for the worker, as long as it lives. FREE drops blocks, PERSIST writes a file of cached blocks to its under-store, PIN replaces the set of pinned files.',
+      doc: 'Commands for the worker, as long as it lives. FREE drops blocks, PERSIST writes a file of cached blocks to its under-store, PIN replaces the set of pinned files, CHECK asks whether blocks are there: the next heartbeat names them as added or removed.',
       request: T.Object({ session }),
       item: T.Object({
-        kind: T.Union([T.Literal('FREE'), T.Literal('PERSIST'), T.Literal('PIN'), T.Literal('LOAD')]),
+        kind: T.Union([
+          T.Literal('FREE'),
+          T.Literal('PERSIST'),
+          T.Literal('PIN'),
+          T.Literal('LOAD'),
+          T.Literal('CHECK'),
+        ]),
         taskId: T.Number(),
-        /** f64 little-endian ids: blocks of FREE and LOAD, files of PIN that any medium will do for. */
+        /** f64 little-endian ids: blocks of FREE, LOAD and CHECK, files of PIN that any medium will do for. */
         ids: T.Optional(Bytes),
         fileId: T.Optional(T.Number()),
         blockSizeBytes: T.Optional(T.Number()),

@@ -3,6 +3,7 @@ import { AlluxioError, type BlockId, fileOfBlock, type Log, type WorkerId } from
 import type { BlockMap, Namespace } from '../../../namespace/index.ts'
 import type { DownloadItem, Handlers, MasterBlock } from '../../../rpc/index.ts'
 import type { BlockFreer } from './block-freer.ts'
+import type { Doubts } from './hints/index.ts'
 import type { Persistence } from './persistence.ts'
 import { PinList } from './pin-list.ts'
 import type { Worker, WorkerCommand, WorkerRegistry } from './worker-registry.ts'
@@ -19,6 +20,7 @@ export interface BlockServiceModules {
   readonly workers: WorkerRegistry
   readonly freer: BlockFreer
   readonly persistence: Persistence
+  readonly doubts: Doubts
   readonly log: Log
 }
 
@@ -68,13 +70,16 @@ export class BlockService implements Service {
   }
 
   readonly heartbeat: Service['heartbeat'] = ({ session, removed, added, tiers, load, lost }) => {
-    const { blocks, namespace, freer } = this.#modules
+    const { blocks, namespace, freer, doubts } = this.#modules
     const worker = this.#current(session)
     if (worker === undefined) return { register: true, mountsVersion: namespace.mounts.version }
     worker.tiers = tiers
     worker.load = load
     const id = worker.address.id as WorkerId
-    if (removed.length > 0 || added.length > 0) blocks.applyDelta(id, removed, added)
+    if (removed.length > 0 || added.length > 0) {
+      blocks.applyDelta(id, removed, added)
+      doubts.told(id, removed, added)
+    }
     if (blocks.hasDrops(id)) freer.kick()
     if (lost !== undefined) this.#reportLoss(worker, lost)
     this.#pins.tell(worker)

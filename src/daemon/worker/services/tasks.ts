@@ -65,7 +65,7 @@ export class Tasks {
   }
 
   obey(command: Command): void {
-    if (command.kind === 'FREE' || command.kind === 'PIN') {
+    if (command.kind === 'FREE' || command.kind === 'PIN' || command.kind === 'CHECK') {
       this.#now(command)
       return
     }
@@ -90,6 +90,12 @@ export class Tasks {
       return
     }
     const ids = command.ids === undefined ? [] : decodeIds(command.ids)
+    if (command.kind === 'CHECK') {
+      store
+        .recheck(ids as BlockId[])
+        .catch((error: unknown) => log.warn('blocks not checked', { error, blocks: ids.length }))
+      return
+    }
     store
       .remove(ids as BlockId[])
       .catch((error: unknown) => log.warn('blocks not freed', { error, blocks: ids.length }))

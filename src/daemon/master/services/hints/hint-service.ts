@@ -13,6 +13,7 @@ import type {
 import type { Hints, PathHint, Plan, Question, Split } from '../../../../scheduler/index.ts'
 import type { Callers } from '../callers.ts'
 import type { Changes } from './changes.ts'
+import type { Doubts } from './doubts.ts'
 import type { Questions } from './questions.ts'
 
 type Service = Handlers<typeof HintsContract>
@@ -21,6 +22,7 @@ export interface HintServiceModules {
   readonly hints: Hints
   readonly questions: Questions
   readonly changes: Changes
+  readonly doubts: Doubts
   readonly blocks: BlockMap
   readonly callers: Callers
   readonly runtime: Runtime
@@ -77,6 +79,11 @@ export class HintService implements Service {
 
   readonly subscribe: Service['subscribe'] = ({ paths }, call) =>
     this.#m.changes.below(paths, this.#caller(call), call.signal)
+
+  readonly doubt: Service['doubt'] = async ({ doubts }, call) => {
+    await this.#m.doubts.report(doubts, this.#caller(call))
+    return {}
+  }
 
   readonly snapshot: Service['snapshot'] = (_, call) => this.#m.changes.snapshot(call.signal)
 

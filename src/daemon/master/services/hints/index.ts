@@ -15,12 +15,17 @@ import type { Callers } from '../callers.ts'
 import type { FsReads } from '../fs-reads.ts'
 import type { WorkerRegistry } from '../worker-registry.ts'
 import { Changes } from './changes.ts'
+import { Doubts } from './doubts.ts'
 import { HintHttp } from './hint-http.ts'
 import { HintService } from './hint-service.ts'
 import { Questions } from './questions.ts'
 
+export type { Doubts } from './doubts.ts'
+
 export interface HintDoors {
   readonly service: HintService
+  /** Hears of what workers tell. */
+  readonly doubts: Doubts
   readonly route: NonNullable<HttpDoorModules['route']>
   readonly components: readonly Component[]
 }
@@ -54,7 +59,11 @@ export async function openHints(config: Config, modules: HintDoorsModules): Prom
     { namespace, blocks, workers, reads, transport, runtime, log },
   )
   const questions = new Questions({ namespace, reads })
-  const service = new HintService({ hints, questions, changes, blocks, callers, runtime })
+  const doubts = new Doubts(
+    { patienceMs: config.get(o.MASTER_WORKER_TIMEOUT) },
+    { namespace, blocks, workers, runtime, log },
+  )
+  const service = new HintService({ hints, questions, changes, doubts, blocks, callers, runtime })
   const rpc = new RpcServer({ name: 'hints', onFatal }, { runtime, log, metrics })
   rpc.serve(HintsContract, service)
   const door: Component = {
@@ -66,10 +75,13 @@ export async function openHints(config: Config, modules: HintDoorsModules): Prom
       )
       log.info('hints are served', { address, publishPort: changes.publishPort })
     },
-    stop: () => rpc.close(),
+    stop: () => {
+      doubts.stop()
+      return rpc.close()
+    },
   }
   const http = new HintHttp({ service, changes, adapters, callers, runtime, log })
-  return { service, route: http.route, components: [changes, door] }
+  return { service, doubts, route: http.route, components: [changes, door] }
 }
 
 /** The port that is configured, or one so far below that of the master; 0 if that is 0. */
