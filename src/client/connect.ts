@@ -132,6 +132,7 @@ class Clients {
     const fs = master.client(MasterFs)
     return new ClusterFileSystem(
       {
+    const hints = master.client(HintsContract)
         readType: config.get(o.READ_TYPE_DEFAULT),
         writeType: config.get(o.WRITE_TYPE_DEFAULT),
         writePolicy: config.get(o.WRITE_POLICY),
