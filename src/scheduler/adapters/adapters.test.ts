@@ -39,6 +39,7 @@ describe('spark', () => {
       {
         path: '/a',
         length: 2000,
+        locations: ['b', 'a', 'd'],
         blocks: [
           { offset: 0, length: BLOCK, locations: ['b', 'a', 'd'] },
           { offset: BLOCK, length: BLOCK, locations: ['b', 'd'] },
@@ -86,12 +87,26 @@ describe('spark', () => {
     )
   })
 
+  test('of a question without blocks, all of it', () => {
+    const whole = { ...hint('/a', { b: [0, 1], localhost: [0], c: [0], d: [1], e: [1], f: [] }), blocks: [] }
+    expect(adapt('hadoop', [whole])).toMatchObject([{ locations: ['b', 'localhost', 'c'], blocks: [] }])
+    expect(adapt('spark', [whole])).toMatchObject([{ locations: ['b', 'c', 'd'] }])
+    const executors = [{ node: 'e', host: '10.0.0.1', id: '7' }]
+    expect(adapt('spark', [whole], { executors })).toMatchObject([{ locations: ['executor_10.0.0.1_7'] }])
+  })
+
   test('confs for spark-submit are words of a shell', () => {
     const adapter = new Adapters().of('spark-submit')
     const text = adapter.text!([hint("/a b's", { w: [0] })], {})
     expect(text).toContain('--conf spark.locality.wait=3s')
     expect(text).toContain(`--conf 'spark.kubernetes.executor.annotation.alluxio.org/inputs=/a b'\\''s'`)
-    expect(adapter.adapt([hint('/c', { w: [] })], {})).toMatchObject({ 'spark.locality.wait': '0s' })
+    expect(text).not.toContain('spark.alluxio.warm')
+    expect(adapter.adapt([hint('/c', { w: [] }), hint('/d', { w: [] })], {})).toMatchObject({
+      'spark.locality.wait': '0s',
+      'spark.scheduler.minRegisteredResourcesRatio': '1.0',
+      'spark.sql.iceberg.locality.enabled': 'true',
+      'spark.alluxio.warm': '/c,/d',
+    })
   })
 })
 
@@ -253,7 +268,7 @@ describe('adapters of third parties', () => {
     await expect(loadAdapters([`slurm=${bad}`])).rejects.toThrow(/has no function "adapt"/)
     await expect(loadAdapters(['slurm=./missing.mjs'])).rejects.toMatchObject({ reason: 'ADAPTER_BROKEN' })
     await expect(loadAdapters(['slurm'])).rejects.toThrow(/write name=module/)
-    expect(() => new Adapters().of('slurm')).toThrow(/there are spark, spark-submit, flink/)
+    expect(() => new Adapters().of('slurm')).toThrow(/there are hadoop, spark, spark-submit, flink/)
     rmSync(folder, { recursive: true })
   })
 })

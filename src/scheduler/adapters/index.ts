@@ -6,11 +6,11 @@ import type { HintAdapter } from './adapter.ts'
 import { flink } from './flink.ts'
 import { kubernetes } from './kubernetes.ts'
 import { mesos } from './mesos.ts'
-import { spark, sparkSubmit } from './spark.ts'
+import { hadoop, spark, sparkSubmit } from './spark.ts'
 import { trino } from './trino.ts'
 import { yarn } from './yarn.ts'
 
-const BUILT_IN: readonly HintAdapter[] = [spark, sparkSubmit, flink, yarn, mesos, kubernetes, trino]
+const BUILT_IN: readonly HintAdapter[] = [hadoop, spark, sparkSubmit, flink, yarn, mesos, kubernetes, trino]
 const OTHER_NAMES: Readonly<Record<string, string>> = { kubernetes: 'k8s' }
 
 export class Adapters {

@@ -25,32 +25,43 @@ function executorsOf(facts: Parameters<HintAdapter['adapt']>[1]): Executors {
 }
 
 /** At most three, one of each host before a second one of any. */
-function locations(hosts: readonly string[], executors: Executors): string[] {
+function executorsOn(hosts: readonly string[], executors: Executors): string[] {
   const usable = hosts.filter((host) => host !== 'localhost' && !host.includes('_'))
-  const known = usable.map(
-    (host) => executors.get(host.toLowerCase()) ?? (executors.size === 0 ? [host] : []),
-  )
+  if (executors.size === 0) return usable.slice(0, MOST)
+  const known = usable.map((host) => executors.get(host.toLowerCase()) ?? [])
   const found: string[] = []
   for (let round = 0; found.length < MOST && known.some((names) => names.length > round); round++)
     for (const names of known) if (names.length > round && found.length < MOST) found.push(names[round]!)
   return found
 }
 
+/** Block locations, where `named` says what hosts, best first, are called. */
+function located(hints: readonly PathHint[], named: (hosts: readonly string[]) => string[]): object[] {
+  const ofBlock = (hint: PathHint, { offset, length, hosts }: BlockHint) => {
+    const holders = hint.cold ? bestHosts(hint, 1) : hosts.map(({ host }) => host)
+    return { offset, length, locations: named(inOrderOf(hint, holders)) }
+  }
+  return hints.map((hint) => ({
+    path: hint.path,
+    length: hint.length,
+    locations: named(bestHosts(hint, hint.hosts.length)),
+    blocks: hint.blocks.map((block) => ofBlock(hint, block)),
+  }))
+}
+
 export const spark: HintAdapter = {
   name: 'spark',
-  summary: 'block locations for getFileBlockLocations, at most 3 a block, best first',
+  summary: 'block locations for Spark, at most 3, best first, also as names of executors',
   adapt(hints, facts) {
     const executors = executorsOf(facts)
-    const located = (hint: PathHint, { offset, length, hosts }: BlockHint) => {
-      const holders = hint.cold ? bestHosts(hint, 1) : hosts.map(({ host }) => host)
-      return { offset, length, locations: locations(inOrderOf(hint, holders), executors) }
-    }
-    return hints.map((hint) => ({
-      path: hint.path,
-      length: hint.length,
-      blocks: hint.blocks.map((block) => located(hint, block)),
-    }))
+    return located(hints, (hosts) => executorsOn(hosts, executors))
   },
+}
+
+export const hadoop: HintAdapter = {
+  name: 'hadoop',
+  summary: 'block locations for getFileBlockLocations, at most 3, best first',
+  adapt: (hints) => located(hints, (hosts) => hosts.slice(0, MOST)),
 }
 
 /** The holders of a block, those first that are best for the whole file. */
@@ -69,13 +80,18 @@ export const sparkSubmit: HintAdapter = {
   adapt(hints) {
     const inputs = hints.map(({ path }) => path).join(',')
     const held = hints.some(({ cold }) => !cold)
+    const cold = hints.filter((hint) => hint.cold).map(({ path }) => path)
     return {
       'spark.locality.wait': held ? '3s' : '0s',
+      // A task whose executor is not there yet runs anywhere, at once.
+      'spark.scheduler.minRegisteredResourcesRatio': '1.0',
       // Partitions of one block read from one host.
       'spark.sql.files.maxPartitionBytes': String(partBytes(hints)),
       'spark.sql.sources.ignoreDataLocality': 'false',
       // Iceberg asks for block locations of hdfs:// only, unless it is told to.
       'spark.sql.iceberg.locality.enabled': 'true',
+      // Read by our plug-in; without it nothing happens.
+      ...(cold.length === 0 ? {} : { 'spark.alluxio.warm': cold.join(',') }),
       // Read by the admission webhook on Kubernetes; elsewhere without meaning.
       'spark.kubernetes.executor.annotation.alluxio.org/inputs': inputs,
       'spark.kubernetes.driver.annotation.alluxio.org/inputs': inputs,
