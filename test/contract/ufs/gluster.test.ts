@@ -155,18 +155,19 @@ suite('GlusterFS', () => {
   })
 
   test('what a killed writer left goes with a listing that sweeps; what is being written stays', async () => {
-    const store = await made(open('/swept', { 'alluxio.underfs.temporary.max.age': '400' }))
+    const store = await made(open('/swept', { 'alluxio.underfs.temporary.max.age': '2s' }))
     const left = '.alluxio-0123456789abcdef.tmp'
     const folder = await server.mount()
-    writeFileSync(join(folder, 'swept', left), 'half')
+    // Flushed: the mount writes behind, and a file changes when its bytes arrive.
+    writeFileSync(join(folder, 'swept', left), 'half', { flush: true })
     const writer = await store.create('file')
     await writer.write(Buffer.from('content'))
     const brick = () => readdirSync(join(server.brick, 'swept'))
-    await new Promise((resolve) => setTimeout(resolve, 1000))
+    await new Promise((resolve) => setTimeout(resolve, 3000))
     expect((await store.list('')).entries).toEqual([])
     expect(brick()).toHaveLength(2)
     expect((await store.list('', { sweep: true })).entries).toEqual([])
-    for (let i = 0; i < 100 && brick().includes(left); i++)
+    for (let i = 0; i < 500 && brick().includes(left); i++)
       await new Promise((resolve) => setTimeout(resolve, 20))
     expect(brick()).toEqual([expect.not.stringContaining(left)])
     await writer.close()
