@@ -63,10 +63,10 @@ export interface FileSystems {
   as(user: string): FileSystem
   /** Asked for as the user that this program runs as. */
   readonly keys: GatewayKeys
-  close(): Promise<void>
-}
   /** Undefined while the master is there; else resolves when it is. @throws UNAVAILABLE reason NOT_REACHABLE after `ms` */
   reachMaster(ms: number): Promise<void> | undefined
+  close(): Promise<void>
+}
 
 /** @throws INVALID_ARGUMENT when the configuration or the master's address is bad */
 export function connectFileSystems(options: ConnectOptions = {}, modules: ConnectModules = {}): FileSystems {
@@ -77,9 +77,9 @@ export function connectFileSystems(options: ConnectOptions = {}, modules: Connec
       return clients.fileSystem(connection, () => clients.disconnect(connection))
     },
     keys: gatewayKeysOf(clients.master.client(MasterGateway)),
+    reachMaster: (ms) => clients.master.reach(ms),
     close: () => clients.close(),
   }
-    reachMaster: (ms) => clients.master.reach(ms),
 }
 
 /** What the file systems of one program share: all but the connection to the master, which says who calls. */
@@ -130,9 +130,9 @@ class Clients {
   fileSystem(master: RpcConnection, disconnect: () => Promise<void>): FileSystem {
     const config = this.#config
     const fs = master.client(MasterFs)
+    const hints = master.client(HintsContract)
     return new ClusterFileSystem(
       {
-    const hints = master.client(HintsContract)
         readType: config.get(o.READ_TYPE_DEFAULT),
         writeType: config.get(o.WRITE_TYPE_DEFAULT),
         writePolicy: config.get(o.WRITE_POLICY),
