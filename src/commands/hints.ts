@@ -1,5 +1,7 @@
 import type { PathHint } from '../client/index.ts'
+import { AlluxioError } from '../core/index.ts'
 import { HINTS_ADAPTERS } from '../core/options/index.ts'
+import type { EngineFacts } from '../scheduler/index.ts'
 import { AlluxioCommand, Args, Flags } from './command.ts'
 
 export class HintsCommand extends AlluxioCommand {
@@ -7,7 +9,7 @@ export class HintsCommand extends AlluxioCommand {
   static override description =
     'For schedulers and those who debug them: what each host holds on which tier, how busy it is and how sure that is. Of what nobody caches, the first host is the place where it should go.'
   static override usage =
-    'hints <path> ... [--candidates a,b] [--for spark|spark-submit|flink|yarn|mesos|k8s|trino] [--explain]'
+    'hints <path> ... [--candidates a,b] [--for spark|spark-submit|flink|yarn|yarn-service|mesos|k8s|trino [--engine JSON]] [--explain]'
   static override shape = 'list' as const
   static override args = {
     path: Args.string({
@@ -25,7 +27,13 @@ export class HintsCommand extends AlluxioCommand {
     for: Flags.string({
       helpValue: '<scheduler>',
       summary:
-        'print it in the form of spark, spark-submit, flink, yarn, mesos, k8s, trino or an adapter of alluxio.hints.adapters',
+        'print it in the form of spark, spark-submit, flink, yarn, yarn-service, mesos, k8s, trino or an adapter of alluxio.hints.adapters',
+    }),
+    engine: Flags.string({
+      helpValue: '<json>',
+      dependsOn: ['for'],
+      summary:
+        'facts that the scheduler\'s form needs, such as {"nodes": 5}; docs/reference/hints.md has them',
     }),
     explain: Flags.boolean({ summary: 'tell why each host stands where it does, and each block' }),
   }
@@ -47,19 +55,29 @@ export class HintsCommand extends AlluxioCommand {
             () => hint,
             () => textOf(hint, flags.explain),
           )
-      } else await this.#adapted(hints, flags.for)
+      } else await this.#adapted(hints, flags.for, factsOf(flags.engine))
     })
   }
 
-  async #adapted(hints: readonly PathHint[], name: string): Promise<void> {
+  async #adapted(hints: readonly PathHint[], name: string, facts: EngineFacts): Promise<void> {
     const { loadAdapters } = await import('../scheduler/index.ts')
     const adapter = (await loadAdapters(this.configuration.get(HINTS_ADAPTERS))).of(name)
-    const adapted = adapter.adapt(hints, {})
-    const text = () => adapter.text?.(hints, {}) ?? JSON.stringify(adapted, undefined, 2)
+    const adapted = adapter.adapt(hints, facts)
+    const text = () => adapter.text?.(hints, facts) ?? JSON.stringify(adapted, undefined, 2)
     if (!Array.isArray(adapted)) this.output.emit(() => adapted, text)
     else if (this.output.json === 'off') this.output.emit(() => adapted, text)
     else for (const item of adapted) this.output.emit(() => item, text)
   }
+}
+
+function factsOf(text = '{}'): EngineFacts {
+  try {
+    const facts: unknown = JSON.parse(text)
+    if (typeof facts === 'object' && facts !== null && !Array.isArray(facts)) return facts as EngineFacts
+  } catch {
+    // It is told below.
+  }
+  throw new AlluxioError('INVALID_ARGUMENT', `--engine is no JSON object: ${text}`)
 }
 
 function textOf({ path, length, cold, blocks, hosts }: PathHint, explain: boolean): string {

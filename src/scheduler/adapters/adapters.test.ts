@@ -138,33 +138,6 @@ test('flink: unique first labels, no addresses', () => {
   })
 })
 
-test('yarn: soft requests of their own priority, and one boolean attribute', () => {
-  const hints = [hint('/a', { h1: [0, 1], h2: [0] }), hint('/b', { h2: [0, 1] })]
-  expect(adapt('yarn', hints, { priority: 5, nodes: 1, racks: [{ host: 'h1', rack: '/r1' }] })).toEqual({
-    containerRequests: [
-      {
-        path: '/a',
-        priority: 5,
-        allocationRequestId: 1,
-        nodes: ['h1', 'h2'],
-        racks: ['/r1'],
-        relaxLocality: true,
-      },
-      { path: '/b', priority: 6, allocationRequestId: 2, nodes: ['h2'], racks: [], relaxLocality: true },
-    ],
-    nodeAttributes: ['h2:alluxio-cache=true'],
-    placementPolicy: {
-      constraints: [
-        expect.objectContaining({
-          type: 'AFFINITY',
-          node_attributes: { 'rm.yarn.io/alluxio-cache': ['true'] },
-        }),
-      ],
-    },
-  })
-  expect(() => adapt('yarn', hints, { priority: 'high' })).toThrow(/engine.priority/)
-})
-
 describe('mesos', () => {
   const offers = ['h1', 'h2', 'h3'].map((hostname) => ({ id: { value: `o-${hostname}` }, hostname }))
 

@@ -8,9 +8,19 @@ import { kubernetes } from './kubernetes.ts'
 import { mesos } from './mesos.ts'
 import { hadoop, spark, sparkSubmit } from './spark.ts'
 import { trino } from './trino.ts'
-import { yarn } from './yarn.ts'
+import { yarn, yarnService } from './yarn.ts'
 
-const BUILT_IN: readonly HintAdapter[] = [hadoop, spark, sparkSubmit, flink, yarn, mesos, kubernetes, trino]
+const BUILT_IN: readonly HintAdapter[] = [
+  hadoop,
+  spark,
+  sparkSubmit,
+  flink,
+  yarn,
+  yarnService,
+  mesos,
+  kubernetes,
+  trino,
+]
 const OTHER_NAMES: Readonly<Record<string, string>> = { kubernetes: 'k8s' }
 
 export class Adapters {

@@ -67,6 +67,7 @@ final class AlluxioFlinkFileSystem extends FileSystem {
     String after = null;
     for (boolean more = true; more; ) {
       Listing page = client.listLocated(plain(path), after);
+      for (List<BlockPlace> places : page.places()) for (BlockPlace place : places) labels.note(place.hosts());
       for (int i = 0; i < page.entries().size(); i++) {
         alluxio.client.FileStatus entry = page.entries().get(i);
         Path of = new Path(uri.getScheme(), uri.getAuthority(), entry.path());
@@ -91,6 +92,7 @@ final class AlluxioFlinkFileSystem extends FileSystem {
   }
 
   private BlockLocation[] locations(List<BlockPlace> places) {
+    for (BlockPlace place : places) labels.note(place.hosts());
     BlockLocation[] locations = new BlockLocation[places.size()];
     for (int i = 0; i < locations.length; i++) {
       BlockPlace place = places.get(i);
