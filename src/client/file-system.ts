@@ -258,7 +258,7 @@ export class ClusterFileSystem implements FileSystem {
     const { recursive = true, allowExists = false } = options
     const { writeType = this.#withDefaults({}, found instanceof Promise ? await found : found).writeType } =
       options
-    const { mode, ttlMs, ttlAction } = options
+    const { mode, ttlMs, ttlAction, xattr } = options
     const { entry } = await this.#fs.mkdir({
       path,
       commandId: this.#commandId(),
@@ -266,6 +266,7 @@ export class ClusterFileSystem implements FileSystem {
       allowExists,
       writeType,
       ...defined({ mode, ttlMs, ttlAction }),
+      ...(xattr === undefined ? {} : { xattr: { ...xattr } }),
     })
     return statusOfEntry(path, entry)
   }
@@ -280,14 +281,15 @@ export class ClusterFileSystem implements FileSystem {
   }
 
   async delete(path: string, options: Parameters<FileSystem['delete']>[1] = {}): Promise<void> {
-    const { recursive = false, alluxioOnly = false, unchecked = false, deleteMountPoint } = options
+    const { recursive = false, alluxioOnly = false, unchecked = false } = options
+    const { deleteMountPoint, expects } = options
     await this.#fs.delete({
       path: canonicalPath(path),
       commandId: this.#commandId(),
       recursive,
       alluxioOnly,
       unchecked,
-      ...defined({ deleteMountPoint }),
+      ...defined({ deleteMountPoint, expects }),
     })
   }
 

@@ -121,6 +121,15 @@ export interface CloseOptions {
   readonly keeps?: boolean
 }
 
+/** What a path has to be for it to be deleted; else CONFLICT, reason PRECONDITION. */
+export interface DeleteExpectation {
+  readonly fileId?: number
+  /** Version of its object in the under-store. */
+  readonly fingerprint?: string
+  /** An extended attribute that it must not have. */
+  readonly lacks?: string
+}
+
 export interface OpenOptions {
   /**
    * A reader that is open already for what the path is now, to be used again; asked when the master has answered. It sees the
@@ -282,6 +291,8 @@ export interface FileSystem extends AsyncDisposable {
       readonly writeType?: WriteType
       readonly ttlMs?: number
       readonly ttlAction?: TtlAction
+      /** Set in the same step, also on a directory that is there. */
+      readonly xattr?: Readonly<Record<string, Uint8Array>>
     },
   ): Promise<FileStatus>
   /** Waits for as long as the master works on it, which may be long in an object store; it goes on if the caller leaves. */
@@ -298,6 +309,7 @@ export interface FileSystem extends AsyncDisposable {
       readonly alluxioOnly?: boolean
       readonly unchecked?: boolean
       readonly deleteMountPoint?: boolean
+      readonly expects?: DeleteExpectation
     },
   ): Promise<void>
   free(

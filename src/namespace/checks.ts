@@ -1,7 +1,8 @@
 /** Whether a change would be refused, and what it is about, before an under-store is touched for it. */
 import { WRITE } from './access.ts'
-import { checkCreate, checkMkdir } from './create.ts'
+import { checkCreate } from './create.ts'
 import type { Engine } from './engine.ts'
+import { checkMkdir } from './mkdir.ts'
 import { checkDelete, checkRename } from './move.ts'
 import type {
   Caller,

@@ -1,4 +1,4 @@
-/** create, mkdir: how inodes come to be. */
+/** create: how files come to be. */
 import {
   AlluxioError,
   encodeRecord,
@@ -17,7 +17,7 @@ import type { Directory } from './directory.ts'
 import { type Engine, invalid, mediaOf } from './engine.ts'
 import { inodeKey } from './keys.ts'
 import { notFound, type Place } from './tree.ts'
-import type { Caller, CreateOutcome, CreateRequest, Inode, MkdirRequest } from './types.ts'
+import type { Caller, CreateOutcome, CreateRequest, Inode } from './types.ts'
 
 const MAX_BLOCK_BYTES = 2 ** 32 - 1
 const MAX_MODE = 0o7777
@@ -226,32 +226,7 @@ export function persistAncestors(engine: Engine, directory: Directory | undefine
   }
 }
 
-/** What `mkdir` would say, without making. */
-export function checkMkdir(engine: Engine, request: MkdirRequest, caller: Caller): Target {
-  checkNumbers(request)
-  const found = target(engine, request.path, request.recursive, caller)
-  if (found.existing !== undefined) {
-    if (request.allowExists && found.existing.record[1] === 1) return found
-    throw exists(request.path)
-  }
-  engine.access.changeNames(found.directory, caller, request.path)
-  engine.mounts.checkWritable(request.path)
-  return found
-}
-
-export function mkdir(engine: Engine, request: MkdirRequest, caller: Caller): CreateOutcome {
-  const { directory, missing, name, mountId, existing } = checkMkdir(engine, request, caller)
-  if (existing !== undefined) {
-    return { inode: engine.inode(request.path, existing), entry: engine.entry(name, existing.record) }
-  }
-  const parent = engine.makeParents(directory, missing, request.persisted === true, caller, mountId)
-  const made = engine.makeDirectory(parent, name, request, caller, mountId)
-  const record = Buffer.from(made.record)
-  const inode: Inode = { path: request.path, name, parentId: parent.id, record: new RecordView(record) }
-  return { inode, entry: engine.entry(name, record) }
-}
-
-function exists(path: string): AlluxioError {
+export function exists(path: string): AlluxioError {
   return new AlluxioError('ALREADY_EXISTS', `${path} exists already`, { details: { path } })
 }
 

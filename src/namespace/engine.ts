@@ -177,12 +177,13 @@ export class Engine {
   makeDirectory(
     parent: Directory,
     name: string,
-    request: Pick<MkdirRequest, 'persisted' | 'mode' | 'ttlMs' | 'ttlAction'>,
+    request: Pick<MkdirRequest, 'persisted' | 'mode' | 'ttlMs' | 'ttlAction' | 'xattr'>,
     caller: Caller,
     mountId: MountId,
     flags = 0,
   ): Directory {
     const nowMs = this.runtime.now()
+    const { xattr } = request
     const above = new RecordView(parent.record)
     const pinned = above.flags & FLAG_PINNED
     // A mount point belongs to another tree.
@@ -207,7 +208,10 @@ export class Engine {
       owner: caller.user,
       group: caller.groups[0] ?? '',
       syncedSeconds: request.persisted === true ? Math.floor(nowMs / 1000) : 0,
-      tail: pinned === 0 ? {} : mediaOf(above),
+      tail: {
+        ...(pinned === 0 ? {} : mediaOf(above)),
+        ...(xattr === undefined || Object.keys(xattr).length === 0 ? {} : { xattr: { ...xattr } }),
+      },
     }
     const record = inherits ? { ...plain, ...inheritedAcl(above, plain) } : plain
     const made = this.tree.putDirectory(parent, name, encodeRecord(record))

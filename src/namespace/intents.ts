@@ -98,7 +98,7 @@ export class Intents {
     this.#modules = modules
     for (const { key, value } of modules.engine.tree.store.range('intent', EVERYTHING)) {
       const id = readId(key, 0) as IntentId
-      this.#add({ ...JSON.parse(value.toString()), id })
+      this.#add({ ...JSON.parse(value.toString(), revived), id })
       this.#next = id + 1
     }
   }
@@ -205,6 +205,12 @@ export class Intents {
     const known = this.#uploads.get(intent.fileId)
     if (known === undefined || known.id <= intent.id) this.#uploads.set(intent.fileId, intent)
   }
+}
+
+/** Attributes are bytes: a Buffer goes into JSON as its type and data. */
+function revived(_: string, value: unknown): unknown {
+  const { type, data } = (value ?? {}) as { readonly type?: unknown; readonly data?: unknown }
+  return type === 'Buffer' && Array.isArray(data) ? Buffer.from(data) : value
 }
 
 /** Where the object of an intent may be: the path that it was written to first. */

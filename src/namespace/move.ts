@@ -6,7 +6,14 @@ import type { Directory } from './directory.ts'
 import { type Engine, invalid, needsEdge } from './engine.ts'
 import { idKey, inodeKey } from './keys.ts'
 import { notFound, type Place } from './tree.ts'
-import type { Caller, DeleteOutcome, DeleteRequest, Inode, RenameRequest } from './types.ts'
+import type {
+  Caller,
+  DeleteExpectation,
+  DeleteOutcome,
+  DeleteRequest,
+  Inode,
+  RenameRequest,
+} from './types.ts'
 
 type Existing = Place & { readonly record: Buffer }
 
@@ -146,15 +153,25 @@ function refuseMounts(engine: Engine, path: string, what: string): void {
   }
 }
 
-/** What `delete` would say, without deleting. */
+/** What `delete` would say, without deleting. @throws CONFLICT reason PRECONDITION when it is not what is expected */
 export function checkDelete(engine: Engine, request: DeleteRequest, caller: Caller): Existing {
-  const { path, recursive } = request
+  const { path, recursive, expects } = request
   if (path === '/') throw invalid('the root cannot be deleted')
   const place = engine.existing(path, caller)
   refuseMounts(engine, path, 'deleted')
   const record = new RecordView(place.record)
   engine.access.takeName(place.parent!, record, caller, path)
   engine.mounts.checkWritable(path)
+  if (expects !== undefined && !isExpected(record, expects)) {
+    throw new AlluxioError(
+      'CONFLICT',
+      `${path} is not any more what it was when its deletion was asked for`,
+      {
+        reason: 'PRECONDITION',
+        details: { path },
+      },
+    )
+  }
   if (record.directory && record.length > 0) {
     if (!recursive) {
       throw new AlluxioError(
@@ -166,6 +183,13 @@ export function checkDelete(engine: Engine, request: DeleteRequest, caller: Call
     engine.access.check(record, caller, WRITE, path)
   }
   return place
+}
+
+function isExpected(record: RecordView, { fileId, fingerprint, lacks }: DeleteExpectation): boolean {
+  if (fileId !== undefined && record.id !== fileId) return false
+  const { fp = '', xattr = {} } = record.tail
+  if (fingerprint !== undefined && fp !== fingerprint) return false
+  return lacks === undefined || !Object.hasOwn(xattr, lacks)
 }
 
 export function remove(engine: Engine, request: DeleteRequest, caller: Caller): DeleteOutcome {

@@ -115,6 +115,66 @@ describe('a file that was written aside', () => {
   })
 })
 
+describe('what may have changed since it was looked at', () => {
+  const unexpected = { code: 'CONFLICT', reason: 'PRECONDITION' }
+
+  test('is deleted only as the file that was seen', async () => {
+    const id = await stage('a')
+    await publish(id, 'a', { path: '/data/f' })
+    const remove = (expects: object) =>
+      world.namespace.delete({ path: '/data/f', recursive: false, expects }, ALICE)
+    await expect(remove({ fileId: id + 1 })).rejects.toMatchObject(unexpected)
+    await world.namespace.persisted(id, 'version 1')
+    await expect(remove({ fileId: id, fingerprint: 'version 0' })).rejects.toMatchObject(unexpected)
+    expect(world.namespace.inode('/data/f')).toBeDefined()
+    await remove({ fileId: id, fingerprint: 'version 1' })
+    expect(world.namespace.inode('/data/f')).toBeUndefined()
+  })
+
+  test('an empty folder goes unless it was marked meanwhile; it is marked in the step that makes it', async () => {
+    const mark = { path: '/data/a/b', recursive: true, allowExists: true, xattr: { mark: Buffer.from('1') } }
+    const prune = (path: string) =>
+      world.namespace.delete({ path, recursive: false, expects: { lacks: 'mark' } }, ALICE)
+    const marked = async () => Object.keys(world.namespace.inode('/data/a/b')!.record.tail.xattr ?? {})
+    const made = await world.namespace.mkdir(mark, ALICE)
+    expect(Object.keys(made.inode.record.tail.xattr!)).toEqual(['mark'])
+    await expect(prune('/data/a/b')).rejects.toMatchObject(unexpected)
+    await world.crash()
+    expect(await marked()).toEqual(['mark'])
+    await world.namespace.setAttribute({ path: '/data/a/b', recursive: false, xattr: { mark: null } }, ALICE)
+    expect(await marked()).toEqual([])
+    // One that is there is marked, too, by who may write it.
+    const again = await world.namespace.mkdir(mark, ALICE)
+    expect(again.inode.record.id).toBe(made.inode.record.id)
+    expect(Object.keys(again.inode.record.tail.xattr!)).toEqual(['mark'])
+    expect(await marked()).toEqual(['mark'])
+    await expect(
+      world.namespace.mkdir({ ...mark, xattr: { other: Buffer.from('1') } }, BOB),
+    ).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+    })
+    await prune('/data/a').catch((error: unknown) =>
+      expect(error).toMatchObject({ code: 'DIRECTORY_NOT_EMPTY' }),
+    )
+    await world.namespace.setAttribute({ path: '/data/a/b', recursive: false, xattr: { mark: null } }, ALICE)
+    await prune('/data/a/b')
+    await prune('/data/a')
+    expect(world.namespace.inode('/data/a')).toBeUndefined()
+  })
+
+  test('the mark of a folder that is made in its store outlives a crash in between', async () => {
+    const { intents } = world.namespace
+    const request = { path: '/data/s', recursive: true, allowExists: true, xattr: { mark: Buffer.from('1') } }
+    const { id } = await intents.begin({ op: 'mkdir', request, caller: ALICE })
+    await world.crash()
+    const found = world.namespace.intents.get(id)
+    if (found?.op !== 'mkdir') throw new Error('the intent is gone')
+    await world.namespace.mkdir({ ...found.request, persisted: true, settles: id }, found.caller)
+    const { record } = world.namespace.inode('/data/s')!
+    expect(Buffer.from(record.tail.xattr!.mark!).toString()).toBe('1')
+  })
+})
+
 describe('keys of the S3 gateway', () => {
   const key = { accessKeyId: 'AKALICE', secretAccessKey: 'a-secret-of-alice', user: 'alice' }
 

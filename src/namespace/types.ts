@@ -138,6 +138,8 @@ export interface MkdirRequest extends Command {
   readonly mode?: number
   readonly ttlMs?: number
   readonly ttlAction?: TtlAction
+  /** Of the directory, in the same step, also of one that is there already. */
+  readonly xattr?: Readonly<Record<string, Uint8Array>>
   /** The directory is in the under-store already (a through write). @default false */
   readonly persisted?: boolean
 }
@@ -154,6 +156,16 @@ export interface RenameRequest extends Command {
 export interface DeleteRequest extends Command {
   readonly path: string
   readonly recursive: boolean
+  /** What has to be there. */
+  readonly expects?: DeleteExpectation
+}
+
+export interface DeleteExpectation {
+  readonly fileId?: number
+  /** Version of its object in the under-store. */
+  readonly fingerprint?: string
+  /** An extended attribute that it must not have. */
+  readonly lacks?: string
 }
 
 export interface DeleteOutcome {

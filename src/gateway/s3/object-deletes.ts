@@ -1,5 +1,5 @@
 /** DeleteObject and DeleteObjects. */
-import type { FileStatus, FileSystem } from '../../client/index.ts'
+import type { DeleteExpectation, FileStatus, FileSystem } from '../../client/index.ts'
 import { isAlluxioError, parentPath, type Runtime } from '../../core/index.ts'
 import { type Buckets, isMarked } from './buckets.ts'
 import { matches } from './conditions.ts'
@@ -67,7 +67,7 @@ export class ObjectDeletes {
         })
         return path
       }
-      await fs.delete(path)
+      await fs.delete(path, match === undefined || match.trim() === '*' ? {} : { expects: versionOf(status) })
     } catch (error) {
       if (isAlluxioError(error, 'NOT_FOUND')) throw missing
       throw error
@@ -81,7 +81,7 @@ export class ObjectDeletes {
       for (let at = directory; at.length > root.length && at.startsWith(`${root}/`); at = parentPath(at)) {
         const status = await fs.getStatus(at)
         if (!status.folder || status.length > 0 || isMarked(status) || status.mountPoint) return
-        await fs.delete(at)
+        await fs.delete(at, { expects: { lacks: MARKER_XATTR } })
       }
     } catch (error) {
       // Somebody puts something there, has taken it away, or this user may not.
@@ -144,6 +144,11 @@ export class ObjectDeletes {
     }
     return quiet ? '' : `<Deleted>${element('Key', key)}</Deleted>`
   }
+}
+
+/** What the entity tag of an object is of. */
+function versionOf({ fileId, ufsFingerprint }: FileStatus): DeleteExpectation {
+  return ufsFingerprint === '' ? { fileId } : { fileId, fingerprint: ufsFingerprint }
 }
 
 function hasChecksum({ headers }: S3Request): boolean {

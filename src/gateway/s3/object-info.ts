@@ -12,6 +12,9 @@ export const TAGS_XATTR = 's3.tags'
 /** On a directory: it was made as an object whose key ends with a slash. */
 export const MARKER_XATTR = 's3.marker'
 
+/** Stands for the id of a folder in what is kept of it: it has no bytes that could become others. */
+export const ANY_FOLDER = 0
+
 const STORED_HEADERS = [
   'content-type',
   'cache-control',
@@ -53,7 +56,8 @@ export function infoOf(status: FileStatus): ObjectInfo {
   const stored = xattr[OBJECT_XATTR]
   const tags = xattr[TAGS_XATTR]
   const known = stored === undefined ? undefined : parse(stored)
-  const isOurs = known !== undefined && known.i === status.fileId
+  const isOurs =
+    known !== undefined && (known.i === status.fileId || (status.folder && known.i === ANY_FOLDER))
   return {
     etag: isOurs ? known.e : foreignEtag(status),
     headers: sound(known?.h, isStoredHeader),

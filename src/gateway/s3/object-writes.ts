@@ -7,7 +7,7 @@ import { S3Error } from './errors.ts'
 import { answerEmpty, type Exchange, type Headers } from './exchange.ts'
 import type { Keys } from './keys.ts'
 import type { Md5Thread } from './md5.ts'
-import { type Described, describedBy, infoOf, MARKER_XATTR, xattrOf } from './object-info.ts'
+import { ANY_FOLDER, type Described, describedBy, infoOf, MARKER_XATTR, xattrOf } from './object-info.ts'
 import { EMPTY_MD5 } from './object-reads.ts'
 import type { S3Request } from './request.ts'
 import { receiveDocument, receiveUpload, type Uploaded, uploadLength } from './upload-body.ts'
@@ -126,19 +126,17 @@ export class ObjectWrites {
   }
 
   async #makeFolder(fs: FileSystem, path: string, described: Described): Promise<void> {
-    let made: FileStatus
+    const xattr = xattrOf(described, { etag: EMPTY_MD5, fileId: ANY_FOLDER })
     try {
-      made = await fs.mkdir(path, { recursive: true, allowExists: true })
+      // In one step: a folder without a mark goes with the last of what lies in it.
+      await fs.mkdir(path, {
+        recursive: true,
+        allowExists: true,
+        xattr: { ...xattr, [MARKER_XATTR]: Buffer.from('1') },
+      })
     } catch (error) {
       if (isAlluxioError(error, 'ALREADY_EXISTS')) throw new S3Error('ObjectParentIsFile')
       throw error
-    }
-    const xattr = xattrOf(described, { etag: EMPTY_MD5, fileId: made.fileId })
-    try {
-      await fs.setAttribute(path, { xattr: { ...xattr, [MARKER_XATTR]: Buffer.from('1') } })
-    } catch (error) {
-      // It was there, and somebody has deleted it since: committers of jobs do that to their temporary folders.
-      if (!isAlluxioError(error, 'NOT_FOUND')) throw error
     }
   }
 }

@@ -144,6 +144,8 @@ export const MasterFs = contract({
         writeType: T.String(),
         ttlMs: T.Optional(T.Number()),
         ttlAction: T.Optional(T.String()),
+        /** Of the directory, in the same step, also of one that is there already. */
+        xattr: T.Optional(T.Record(T.String(), Bytes)),
       }),
       response: Entry,
     }),
@@ -171,6 +173,16 @@ export const MasterFs = contract({
         alluxioOnly: T.Boolean(),
         unchecked: T.Boolean(),
         deleteMountPoint: T.Optional(T.Boolean()),
+        /** What the path has to be for it to be deleted; else CONFLICT, reason PRECONDITION. */
+        expects: T.Optional(
+          T.Object({
+            fileId: T.Optional(T.Number()),
+            /** Version of its object in the under-store. */
+            fingerprint: T.Optional(T.String()),
+            /** An extended attribute that it must not have. */
+            lacks: T.Optional(T.String()),
+          }),
+        ),
       }),
       response: T.Object({}),
     }),

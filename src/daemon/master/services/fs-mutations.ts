@@ -21,6 +21,7 @@ import type {
   CompleteRequest,
   CreateOutcome,
   CreateRequest,
+  DeleteRequest,
   Inode,
   Namespace,
   Publication,
@@ -244,8 +245,8 @@ export class FsMutations implements Pick<Fs, Mutations> {
   readonly mkdir: Fs['mkdir'] = (request, call) => {
     const path = canonicalPath(request.path)
     const { namespace, changes } = this.#modules
-    const { ttlAction, writeType, ...rest } = request
-    const asked = { ...rest, path, ...ttlActionOf(ttlAction) }
+    const { ttlAction, writeType, xattr, ...rest } = request
+    const asked = { ...rest, path, ...ttlActionOf(ttlAction), ...xattrOf(xattr) }
     const caller = this.#caller(call)
     return this.#ready([path], async () => {
       await this.#makeStaging(path)
@@ -344,7 +345,8 @@ export class FsMutations implements Pick<Fs, Mutations> {
 
   readonly delete: Fs['delete'] = (request, call) => {
     const path = canonicalPath(request.path)
-    const asked = { path, commandId: request.commandId, recursive: request.recursive }
+    const { commandId, recursive, expects } = request
+    const asked = { path, commandId, recursive, ...(expects === undefined ? {} : { expects }) }
     const caller = this.#caller(call)
     return this.#onKnown(path, [path], async () => {
       const inode = this.#modules.namespace.inode(path)
@@ -361,11 +363,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
   }
 
   /** Deletes a persisted path from its under-store and the namespace; with `only`, if it is still this inode when its turn comes. */
-  async remove(
-    asked: { path: string; recursive: boolean; commandId?: Uint8Array; only?: FileId },
-    caller: Caller,
-    unchecked = false,
-  ): Promise<void> {
+  async remove(asked: DeleteRequest & { only?: FileId }, caller: Caller, unchecked = false): Promise<void> {
     const { namespace, changes, loader } = this.#modules
     const { path, recursive, commandId } = asked
     if (!unchecked && !recursive) await loader.children(path, false)
@@ -571,6 +569,16 @@ function plainMode(record: FileRecord): number {
 
 function isThrough(writeType: string): boolean {
   return writeType === 'CACHE_THROUGH' || writeType === 'THROUGH'
+}
+
+/** As buffers, which an intent can note down. */
+function xattrOf(xattr: Readonly<Record<string, Uint8Array>> | undefined): {
+  xattr?: Record<string, Buffer>
+} {
+  if (xattr === undefined) return {}
+  return {
+    xattr: Object.fromEntries(Object.entries(xattr).map(([name, value]) => [name, Buffer.from(value)])),
+  }
 }
 
 function ttlActionOf(action: string | undefined): { ttlAction?: TtlAction } {

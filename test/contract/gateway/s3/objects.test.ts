@@ -341,6 +341,34 @@ describe('folders and deletes', () => {
     expect(await fs.exists(`/${Bucket}/f`)).toBe(false)
   })
 
+  test('a folder that is made while the last of what lay in it goes, stays', async () => {
+    for (let i = 0; i < 60; i++) {
+      await put(`race/${i}/x`, 'x')
+      await Promise.all([
+        s3.send(new sdk.DeleteObjectCommand({ Bucket, Key: `race/${i}/x` })),
+        put(`race/${i}/`, ''),
+      ])
+    }
+    expect(await keys({ Prefix: 'race/' })).toHaveLength(60)
+  })
+
+  test('If-Match of a delete: of an object that is replaced meanwhile, the new one stays', async () => {
+    const { ETag } = await put('match', 'one')
+    await put('match', 'two')
+    const remove = (IfMatch: string) =>
+      s3.send(new sdk.DeleteObjectCommand({ Bucket, Key: 'match', IfMatch }))
+    expect(await refusal(remove(ETag!))).toEqual(['PreconditionFailed', 412])
+    for (let i = 0; i < 40; i++) {
+      const { ETag: known } = await put('match', `old ${i}`)
+      const [outcome] = await Promise.all([refusal(remove(known!)), put('match', `new ${i}`)])
+      // It went before the new one came, or it was not there any more.
+      expect(outcome[1] === 200 || outcome[0] === 'PreconditionFailed').toBe(true)
+      expect(await text('match')).toBe(`new ${i}`)
+    }
+    await remove('*')
+    expect((await refusal(get('match')))[1]).toBe(404)
+  })
+
   test('many at once, also what is not there', async () => {
     for (let i = 0; i < 20; i++) await put(`many/${i % 3}/${i}`, 'x')
     const Objects = Array.from({ length: 21 }, (_, i) => ({ Key: `many/${i % 3}/${i}` }))
