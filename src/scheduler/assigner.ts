@@ -108,7 +108,7 @@ export class Assigner {
       first[s] = list.length
       tally.begin()
       tally.add(file, offset, offset + length, nowMs)
-      elsewhere[s] = tally.secondsOn(NONE, 1)
+      elsewhere[s] = tally.secondsElsewhere
       let most = 0
       for (let i = 0; i < tally.touchedCount; i++) most = Math.max(most, tally.localBytes(tally.touched[i]!))
       for (let i = 0; i < tally.touchedCount; i++) {

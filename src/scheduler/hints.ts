@@ -1,21 +1,14 @@
 /** Answers: who holds the blocks of files, and which hosts are best to read them on. */
 import { formatBytes } from '../core/index.ts'
 import type { BlockMap } from '../namespace/index.ts'
+import { Answer } from './answer.ts'
 import { Assigner, type SplitRequest } from './assigner.ts'
 import type { HostAliases } from './host-aliases.ts'
 import { type Candidate, type Host, Hosts } from './hosts.ts'
 import type { Rates } from './rates.ts'
 import { StablePlaces } from './stable-places.ts'
 import { placeKey, Tally } from './tally.ts'
-import {
-  type BlockHint,
-  type HostHint,
-  type PathHint,
-  type Plan,
-  type Split,
-  TIER_NAMES,
-  type WorkerFacts,
-} from './types.ts'
+import { type PathHint, type Plan, type Split, TIER_NAMES, type WorkerFacts } from './types.ts'
 
 export interface HintsOptions {
   /** A worker that was not heard of for so long is not named, ms. */
@@ -46,49 +39,75 @@ export interface Question {
   readonly parts: readonly Split[]
 }
 
-/** What the questions of one request share. */
-interface Asked {
+/** What the questions of one request share, until time passes or hosts come and go. */
+export interface Asked {
   readonly query: Query
   readonly candidates: readonly Candidate[] | undefined
   readonly nowMs: number
   places: StablePlaces | undefined
 }
 
-interface Ranked {
-  readonly name: string
-  readonly host: Host | undefined
-  readonly seconds: number
-  /** Of what was asked for; -1 where no worker is. */
-  readonly bytes: number
-}
-
 const TOP = 10
 /** Hosts that are named for what nobody holds. */
 const COLD_PLACES = 3
+/** Texts of sizes that are kept. */
+const SIZES = 10_000
 
 export class Hints {
   readonly hosts: Hosts
   readonly #rates: Rates
   readonly #tally: Tally
   readonly #assigner: Assigner
-  /** Of the answer at hand, best first. */
-  readonly #best: Ranked[] = []
+  readonly #answer: Answer
+  /** Of the answer at hand, best first: index of the host or, if candidates were given, of the candidate. */
+  #best = new Int32Array(TOP + 1)
+  #seconds = new Float64Array(TOP + 1)
+  #bestCount = 0
   /** Those of all hosts, until one of them comes, goes or falls silent. */
   #places: { readonly of: StablePlaces; readonly generation: number } | undefined
+  readonly #sizes = new Map<number, string>()
 
   constructor({ timeoutMs, rates }: HintsOptions, { blocks, workers, aliases }: HintsModules) {
     this.#rates = rates
     this.hosts = new Hosts({ timeoutMs }, { blocks, workers, aliases })
     this.#tally = new Tally(rates, { blocks, hosts: this.hosts })
     this.#assigner = new Assigner({ hosts: this.hosts, tally: this.#tally })
+    this.#answer = new Answer(this.hosts)
   }
 
   /** @throws INVALID_ARGUMENT, reason ALIAS_COLLISION, for a candidate whose name several hosts claim */
   answer(questions: readonly Question[], query: Query, nowMs: number): PathHint[] {
+    const asked = this.begin(query, nowMs)
+    return questions.map((question) => this.answerTo(question, asked).toHint())
+  }
+
+  /** To be called before `answerTo`, and again after others had their turn. @throws as `answer` */
+  begin(query: Query, nowMs: number): Asked {
     this.hosts.refresh(nowMs)
     const candidates = query.candidates === undefined ? undefined : this.hosts.candidates(query.candidates)
-    const asked: Asked = { query, candidates, nowMs, places: undefined }
-    return questions.map((question) => this.#answerOne(question, asked))
+    return { query, candidates, nowMs, places: undefined }
+  }
+
+  /** The answer is good until the next one. */
+  answerTo({ path, length, parts }: Question, asked: Asked): Answer {
+    const { query, nowMs } = asked
+    const tally = this.#tally
+    const answer = this.#answer
+    const blocks = query.blocks === false ? undefined : answer.blocks
+    answer.path = path
+    answer.length = length
+    answer.blocks.clear()
+    answer.hosts.count = 0
+    tally.begin()
+    for (let i = 0; i < parts.length; i++) {
+      const { file, offset, length: part } = parts[i]!
+      tally.add(file, offset, offset + part, nowMs, blocks)
+    }
+    answer.cold = tally.touchedCount === 0
+    const [first] = parts
+    if (answer.cold && first !== undefined) this.#cold(first, asked)
+    else this.#ranked(asked)
+    return answer
   }
 
   /** @throws as `answer`; INVALID_ARGUMENT when no host is there */
@@ -97,79 +116,90 @@ export class Hints {
     return this.#assigner.plan(splits, request, nowMs)
   }
 
-  #answerOne(question: Question, asked: Asked): PathHint {
-    const tally = this.#tally
-    const { path, length, parts } = question
-    const { query, nowMs } = asked
-    const blocks: BlockHint[] = []
-    tally.begin()
-    for (const { file, offset, length: part } of parts)
-      tally.add(file, offset, offset + part, nowMs, query.blocks === false ? undefined : blocks)
-    const cold = tally.touchedCount === 0
-    const [first] = parts
-    const hosts = cold && first !== undefined ? this.#cold(first, asked) : this.#ranked(asked)
-    return { path, length, cold, blocks, hosts }
-  }
-
-  #ranked({ query, candidates, nowMs }: Asked): HostHint[] {
+  #ranked({ query, candidates, nowMs }: Asked): void {
     const { hosts } = this
     const tally = this.#tally
     const { top = candidates?.length ?? TOP } = query
+    if (this.#best.length <= top) {
+      this.#best = new Int32Array(top + 1)
+      this.#seconds = new Float64Array(top + 1)
+    }
+    this.#bestCount = 0
     if (candidates === undefined) {
-      for (let i = 0; i < tally.touchedCount; i++) {
-        const index = tally.touched[i]!
-        const seconds = tally.secondsOn(index, hosts.slowdownOf(index))
-        if (!this.#isBeaten(seconds, top)) this.#enter(hosts.all[index]!.name, hosts.all[index], seconds, top)
+      const { touched, touchedCount } = tally
+      for (let i = 0; i < touchedCount; i++) {
+        const host = touched[i]!
+        this.#enter(host, tally.secondsOn(host, hosts.slowdownOf(host)), top, undefined)
       }
     } else {
-      for (const { name, host } of candidates) {
+      for (let c = 0; c < candidates.length; c++) {
+        const { host } = candidates[c]!
         const seconds =
           host === undefined
-            ? tally.secondsOn(-1, 1)
+            ? tally.secondsElsewhere
             : tally.secondsOn(host.index, hosts.slowdownOf(host.index))
-        if (!this.#isBeaten(seconds, top)) this.#enter(name, host, seconds, top)
+        this.#enter(c, seconds, top, candidates)
       }
     }
-    return this.#best.splice(0).map(({ name, host, seconds }) => this.#hint(name, host, seconds, nowMs))
-  }
-
-  #isBeaten(seconds: number, top: number): boolean {
-    const best = this.#best
-    return best.length === top && (top === 0 || seconds > best[top - 1]!.seconds)
-  }
-
-  /** Puts a host in its place among the best ones. */
-  #enter(name: string, host: Host | undefined, seconds: number, top: number): void {
-    const best = this.#best
-    const ranked = {
-      name,
-      host,
-      seconds,
-      bytes: host === undefined ? -1 : this.#tally.localBytes(host.index),
+    for (let i = 0; i < this.#bestCount; i++) {
+      const at = this.#best[i]!
+      const seconds = this.#seconds[i]!
+      if (candidates === undefined) {
+        const host = hosts.all[at]!
+        this.#tell(host.name, host, seconds, nowMs)
+      } else this.#tell(candidates[at]!.name, candidates[at]!.host, seconds, nowMs)
     }
-    let at = best.length
-    while (at > 0 && isBetter(ranked, best[at - 1]!)) at--
-    best.splice(at, 0, ranked)
-    if (best.length > top) best.pop()
+  }
+
+  /** Puts a host, or candidate, in its place among the best ones. */
+  #enter(which: number, seconds: number, top: number, candidates: Asked['candidates']): void {
+    const best = this.#best
+    const times = this.#seconds
+    let at = this.#bestCount
+    if (at === top && (top === 0 || seconds > times[top - 1]!)) return
+    while (
+      at > 0 &&
+      (seconds < times[at - 1]! ||
+        (seconds === times[at - 1] && this.#isBefore(which, best[at - 1]!, candidates)))
+    ) {
+      best[at] = best[at - 1]!
+      times[at] = times[at - 1]!
+      at--
+    }
+    best[at] = which
+    times[at] = seconds
+    if (this.#bestCount < top) this.#bestCount++
+  }
+
+  /** Of two that take the same time: whose own bytes are more, then by name. */
+  #isBefore(a: number, b: number, candidates: Asked['candidates']): boolean {
+    const tally = this.#tally
+    // Hosts are sorted by name.
+    if (candidates === undefined) return (tally.localBytes(a) - tally.localBytes(b) || b - a) > 0
+    const one = candidates[a]!
+    const other = candidates[b]!
+    const bytes = ({ host }: Candidate) => (host === undefined ? -1 : tally.localBytes(host.index))
+    const more = bytes(one) - bytes(other)
+    return more === 0 ? one.name < other.name : more > 0
   }
 
   /** The stable place and those after it, then the candidates where no worker lives. */
-  #cold({ file, offset }: Split, asked: Asked): HostHint[] {
+  #cold({ file, offset }: Split, asked: Asked): void {
     const { query, candidates, nowMs } = asked
-    const seconds = this.#tally.secondsOn(-1, 1)
+    const { hosts } = this.#answer
+    const seconds = this.#tally.secondsElsewhere
     const { top: count = candidates?.length ?? COLD_PLACES } = query
     const names = new Map(candidates?.map(({ name, host }) => [host, name]))
     const places = this.#placesOf(placeKey(file, offset), count, asked)
-    const hints = places.map((host, i) => ({
-      ...this.#hint(names.get(host) ?? host.name, host, seconds, nowMs),
-      reason:
-        i === 0 ? 'nothing is cached: its stable place' : `nothing is cached: number ${i + 1} for its place`,
-    }))
-    for (const { name, host } of candidates ?? []) {
-      if (hints.length >= count) break
-      if (host === undefined || !places.includes(host)) hints.push(this.#hint(name, host, seconds, nowMs))
+    for (const [i, host] of places.entries()) {
+      this.#tell(names.get(host) ?? host.name, host, seconds, nowMs)
+      hosts.reason[i] =
+        i === 0 ? 'nothing is cached: its stable place' : `nothing is cached: number ${i + 1} for its place`
     }
-    return hints
+    for (const { name, host } of candidates ?? []) {
+      if (hosts.count >= count) break
+      if (host === undefined || !places.includes(host)) this.#tell(name, host, seconds, nowMs)
+    }
   }
 
   #placesOf(key: number, count: number, asked: Asked): Host[] {
@@ -189,45 +219,46 @@ export class Hints {
     return this.#places.of.of(key, count)
   }
 
-  #hint(name: string, host: Host | undefined, seconds: number, nowMs: number): HostHint {
+  /** Appends a host to the answer. */
+  #tell(name: string, host: Host | undefined, seconds: number, nowMs: number): void {
     const { hosts } = this
     const tally = this.#tally
-    const index = host?.index ?? -1
-    const bytes = { MEM: 0, SSD: 0, HDD: 0 }
-    for (const [c, tier] of TIER_NAMES.entries()) if (index >= 0) bytes[tier] = tally.bytesOf(index, c)
+    const rows = this.#answer.hosts
+    const i = rows.count++
     const best = tally.length / this.#rates.tiers[0]
-    const load = host === undefined ? 0 : hosts.load(host, nowMs)
-    return {
-      host: name,
-      score: seconds > 0 ? rounded(best / seconds, 6) : 1,
-      bytes,
-      load,
-      confidence: host === undefined ? 0 : rounded(hosts.confidence(host, nowMs), 3),
-      reason: this.#reason(host, bytes, load, nowMs),
-    }
+    for (let c = 0; c < TIER_NAMES.length; c++)
+      rows.bytes[TIER_NAMES.length * i + c] = host === undefined ? 0 : tally.bytesOf(host.index, c)
+    rows.name[i] = name
+    rows.score[i] = seconds > 0 ? Math.round((best / seconds) * 1e6) / 1e6 : 1
+    rows.load[i] = host === undefined ? 0 : hosts.load(host, nowMs)
+    rows.confidence[i] = host === undefined ? 0 : Math.round(hosts.confidence(host, nowMs) * 1000) / 1000
+    rows.reason[i] = this.#reason(i, host, nowMs)
   }
 
-  #reason(host: Host | undefined, bytes: HostHint['bytes'], load: number, nowMs: number): string {
+  #reason(i: number, host: Host | undefined, nowMs: number): string {
     const { hosts } = this
     const tally = this.#tally
+    const { bytes, load } = this.#answer.hosts
     if (host === undefined) return 'no live worker is known under this name'
     if (!hosts.isHostLive(host, nowMs)) return 'its workers have not been heard of'
-    const held = TIER_NAMES.filter((tier) => bytes[tier] > 0)
-    const busy = load === 0 ? '' : `, ${load} open streams`
-    if (held.length === 0)
-      return `holds nothing of it; ${formatBytes(tally.cachedBytes)} are on other hosts${busy}`
-    const what = held.map((tier) => `${formatBytes(bytes[tier])} in ${tier}`).join(' and ')
-    return `holds ${what} of ${formatBytes(tally.length)}, heard ${Math.round(hosts.ageMs(host, nowMs))} ms ago${busy}`
+    const busy = load[i] === 0 ? '' : `, ${load[i]} open streams`
+    let held = ''
+    for (let c = 0; c < TIER_NAMES.length; c++) {
+      const size = bytes[TIER_NAMES.length * i + c]!
+      if (size > 0) held += `${held === '' ? '' : ' and '}${this.#size(size)} in ${TIER_NAMES[c]}`
+    }
+    if (held === '') return `holds nothing of it; ${this.#size(tally.cachedBytes)} are on other hosts${busy}`
+    return `holds ${held} of ${this.#size(tally.length)}, heard ${Math.round(hosts.ageMs(host, nowMs))} ms ago${busy}`
   }
-}
 
-function rounded(value: number, digits: number): number {
-  const scale = 10 ** digits
-  return Math.round(value * scale) / scale
-}
-
-function isBetter(a: Ranked, b: Ranked): boolean {
-  if (a.seconds !== b.seconds) return a.seconds < b.seconds
-  if (a.bytes !== b.bytes) return a.bytes > b.bytes
-  return a.name < b.name
+  /** As `formatBytes`: most sizes are multiples of a few blocks. */
+  #size(bytes: number): string {
+    let text = this.#sizes.get(bytes)
+    if (text === undefined) {
+      if (this.#sizes.size >= SIZES) this.#sizes.clear()
+      text = formatBytes(bytes)
+      this.#sizes.set(bytes, text)
+    }
+    return text
+  }
 }

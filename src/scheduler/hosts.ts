@@ -98,8 +98,9 @@ export class Hosts {
     return this.#slowdown[host]!
   }
 
-  workerOf(ordinal: number): WorkerFact {
-    return this.#workerOf[ordinal]!
+  /** When the worker of an ordinal was last heard of, as of the last look; monotonic ms. */
+  heardMs(ordinal: number): number {
+    return this.#aliveUntilMs[ordinal]! - this.#options.timeoutMs
   }
 
   /** Class of a tier of a worker: 0 MEM, 1 SSD, 2 HDD. */
