@@ -3,6 +3,7 @@
  * layer. Configuration stands in `config/`, the declared options in `options/`.
  */
 export * from './acl.ts'
+export * from './block-file-name.ts'
 export * from './consistency.ts'
 export * from './errors.ts'
 export * from './file-record.ts'

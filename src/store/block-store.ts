@@ -293,6 +293,13 @@ class TieredBlockStore implements BlockStore {
   usage(): readonly TierUse[] {
     return this.#catalog.usage()
   }
+  folders(): { tier: string; path: string; trustSeal: boolean }[] {
+    return this.#catalog.tiers.flatMap(({ alias, durable, folders }) =>
+      folders
+        .filter(({ failure }) => failure === undefined)
+        .map(({ path }) => ({ tier: alias, path, trustSeal: !durable })),
+    )
+  }
   get blocks(): number {
     return this.#catalog.sealedCount
   }

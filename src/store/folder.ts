@@ -11,7 +11,7 @@
  */
 
 import type { BlockDisk, PartialPaths } from '../arrow/index.ts'
-import type { BlockId, Runtime } from '../core/index.ts'
+import { type BlockId, blockFileName, type Runtime } from '../core/index.ts'
 import type { FolderState } from './types.ts'
 
 export interface FolderOptions {
@@ -131,7 +131,7 @@ export class Folder implements FolderState {
   }
 
   sealedPath(id: BlockId, length: number, soleCopy: boolean): string {
-    return `${this.path}/b${id}_${length}${soleCopy ? '.sole' : ''}.arrow`
+    return `${this.path}/${blockFileName(id, length, soleCopy)}`
   }
 
   partialPaths(id: BlockId, length: number): PartialPaths {

@@ -212,6 +212,8 @@ export interface BlockStore {
   /** All sealed blocks, page by page, for registration. */
   blockPages(pageSize: number): Iterable<readonly BlockPlace[]>
   usage(): readonly TierUse[]
+  /** Folders in use; `trustSeal` as of `localPath`. */
+  folders(): { tier: string; path: string; trustSeal: boolean }[]
   /** Sealed blocks here. */
   readonly blocks: number
   /** Reads and writes in progress. */

@@ -71,6 +71,13 @@ export const MasterFs = contract({
       request: T.Object({ fileId: T.Number(), from: T.Number(), limit: T.Number() }),
       response: T.Object({ blocks: T.Array(BlockInfo), workers: T.Array(WorkerAddress) }),
     }),
+    blocksOfFiles: unary({
+      id: 41,
+      ...READ,
+      doc: 'Blocks of files with their places, for each file in order; of later files none are told when the answer is full. At most 1,000 blocks a file; none of one that is gone or that the caller may not read.',
+      request: T.Object({ fileIds: T.Array(T.Number()) }),
+      response: T.Object({ files: T.Array(T.Array(BlockInfo)), workers: T.Array(WorkerAddress) }),
+    }),
     create: unary({
       id: 5,
       ...WRITE,

@@ -151,6 +151,10 @@ export const WorkerBlock = contract({
         tiers: T.Array(TierUsage),
         blocks: T.Number(),
         startedMs: T.Number(),
+        /** Where sealed blocks lie: `b<id>_<length>.arrow`, with `.sole` before the end while it is the only copy. */
+        folders: T.Optional(
+          T.Array(T.Object({ tier: T.String(), path: T.String(), trustSeal: T.Boolean() })),
+        ),
       }),
     }),
     load: download({
@@ -168,6 +172,14 @@ export const WorkerBlock = contract({
         holder: T.Optional(WorkerAddress),
       }),
       item: T.Object({ bytes: T.Number() }),
+    }),
+    opened: unary({
+      id: 20,
+      idempotent: true,
+      deadlineMs: 10_000,
+      doc: 'Blocks whose tier files readers on this host were told without asking; counts as accesses. What is not here is passed over.',
+      request: T.Object({ blockIds: T.Array(T.Number()) }),
+      response: T.Object({}),
     }),
   },
 })

@@ -52,6 +52,8 @@ export interface FsReadsModules {
 /** Blocks that one answer names; more by `blocks`. */
 const BLOCKS_PER_ANSWER = 1000
 const MAX_PAGE = 10_000
+/** Blocks of many files after which no further file is told of. */
+const BLOCKS_OF_FILES = 10_000
 const READ_AND_SEARCH = 5
 /** Of a directory that comes and goes in its store. */
 const MOST_LISTINGS = 8
@@ -60,7 +62,15 @@ export class FsReads
   implements
     Pick<
       Fs,
-      'getStatus' | 'statusById' | 'list' | 'open' | 'blocks' | 'contentSummary' | 'checksum' | 'checkAccess'
+      | 'getStatus'
+      | 'statusById'
+      | 'list'
+      | 'open'
+      | 'blocks'
+      | 'blocksOfFiles'
+      | 'contentSummary'
+      | 'checksum'
+      | 'checkAccess'
     >
 {
   readonly #options: FsReadsOptions
@@ -209,6 +219,29 @@ export class FsReads
       const workers = new Map<number, Address>()
       return { blocks: this.#blockInfos(file, from, limit, workers), workers: [...workers.values()] }
     })
+  }
+
+  readonly blocksOfFiles: Fs['blocksOfFiles'] = async ({ fileIds }, call) => {
+    const { namespace } = this.#modules
+    const caller = this.#caller(call)
+    const workers = new Map<number, Address>()
+    const files: Block[][] = []
+    let told = 0
+    for (const fileId of fileIds) {
+      const inode = namespace.inodeById(fileId as Inode['record']['id'])
+      const blocks: Block[] = []
+      try {
+        const opened = inode === undefined ? undefined : namespace.open(inode.path, caller)
+        const file = opened instanceof Promise ? await opened : opened
+        if (file !== undefined) blocks.push(...this.#blockInfos(file, 0, BLOCKS_PER_ANSWER, workers))
+      } catch (error) {
+        if (!isAlluxioError(error)) throw error
+      }
+      files.push(blocks)
+      told += blocks.length
+      if (told >= BLOCKS_OF_FILES) break
+    }
+    return { files, workers: [...workers.values()] }
   }
 
   readonly contentSummary: Fs['contentSummary'] = async ({ path: given, syncIntervalMs = -1 }, call) => {

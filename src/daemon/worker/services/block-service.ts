@@ -92,7 +92,19 @@ export function blockService(modules: BlockServiceModules): Handlers<typeof Work
     load: (request, call) => loads.load(request, call.signal),
 
     info() {
-      return { ...identity(), tiers: tierUsage(store.usage()), blocks: store.blocks }
+      return {
+        ...identity(),
+        tiers: tierUsage(store.usage()),
+        blocks: store.blocks,
+        folders: store.folders(),
+      }
+    },
+
+    opened({ blockIds }) {
+      for (const blockId of blockIds) {
+        if (store.localPath(blockId as BlockId, { promote: false }) !== undefined) metrics.localOpens.add()
+      }
+      return {}
     },
   }
 }
