@@ -9,6 +9,7 @@
 export { connectRpc, RpcConnection, type RpcConnectionModules, type RpcConnectionOptions } from './client.ts'
 export * from './contract.ts'
 export * from './contracts/index.ts'
+export { Packed, Writer } from './message-pack.ts'
 export { RpcServer, type RpcServerModules, type RpcServerOptions } from './server.ts'
 export { MemoryNetwork, type MemoryNetworkOptions, type NetworkModel } from './transport/memory.ts'
 export type {

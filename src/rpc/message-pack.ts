@@ -161,6 +161,13 @@ export class Writer {
     this.at += length
   }
 
+  /** Values that are encoded already. */
+  raw(bytes: Uint8Array): void {
+    this.reserve(bytes.length)
+    this.buffer.set(bytes, this.at)
+    this.at += bytes.length
+  }
+
   array(count: number): void {
     this.#collection(count, 0x90, 0xdc)
   }
@@ -191,6 +198,18 @@ export class Writer {
     else if (typeof value === 'number') this.number(value, field)
     else if (typeof value === 'boolean') this.boolean(value, field)
     else this.bytes(value, field)
+  }
+}
+
+/**
+ * An array that its owner has encoded, in the form of its schema: a handler hands it out in place of a long array of objects,
+ * which it then need not make.
+ */
+export class Packed {
+  readonly bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
   }
 }
 

@@ -8,7 +8,7 @@
 import { Kind, OptionalKind, type TSchema } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { AlluxioError } from '../core/index.ts'
-import type { Reader, Writer } from './message-pack.ts'
+import { Packed, type Reader, type Writer } from './message-pack.ts'
 
 export interface SchemaCodec {
   encode(writer: Writer, value: unknown): void
@@ -35,7 +35,10 @@ function compile(schema: TSchema, name: string): SchemaCodec {
   const encode = source.encoder(schema)
   const decode = source.decoder(schema)
   const text = `"use strict";${source.functions.join('\n')}\nreturn{encode:${encode},decode:${decode}}`
-  const made = new Function('wrong', text)(wrongShape) as Pick<SchemaCodec, 'encode' | 'decode'>
+  const made = new Function('wrong', 'Packed', text)(wrongShape, Packed) as Pick<
+    SchemaCodec,
+    'encode' | 'decode'
+  >
   const checker = TypeCompiler.Compile(schema)
   return {
     encode: made.encode,
@@ -100,7 +103,7 @@ class Source {
         return `(w,v){if(typeof v!=="object"||v===null)wrong(${field},"an object was expected");let t;w.array(${lines.length});${lines.join(';')}}`
       }
       case 'Array':
-        return `(w,v){if(!Array.isArray(v))wrong(${field},"an array was expected");const n=v.length;w.array(n);for(let i=0;i<n;i++){${this.#write(schema.items, 'v[i]', field)}}}`
+        return `(w,v){if(!Array.isArray(v)){if(v instanceof Packed){w.raw(v.bytes);return}wrong(${field},"an array was expected")}const n=v.length;w.array(n);for(let i=0;i<n;i++){${this.#write(schema.items, 'v[i]', field)}}}`
       case 'Record': {
         const value = Object.values(schema.patternProperties as Record<string, TSchema>)[0]!
         return `(w,v){if(typeof v!=="object"||v===null)wrong(${field},"a record was expected");const k=Object.keys(v);w.map(k.length);for(const x of k){w.string(x,${field});${this.#write(value, 'v[x]', field)}}}`

@@ -87,6 +87,11 @@ export class Answer {
     return this.#hosts.all[index]!.name
   }
 
+  /** The same as a JSON text. */
+  quotedName(index: number): string {
+    return this.#hosts.quoted(index)
+  }
+
   toHint(): PathHint {
     const { path, length, cold } = this
     return { path, length, cold, blocks: this.#blockHints(), hosts: this.#hostHints() }

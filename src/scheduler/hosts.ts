@@ -45,6 +45,7 @@ export class Hosts {
   #workersVersion = -1
   #ordinalsVersion = -1
   #all: readonly Host[] = []
+  #quoted: readonly string[] = []
   /** Grows when hosts come or go. */
   generation = 0
   /** By lower-case name; names that several hosts claim are not there. */
@@ -68,6 +69,11 @@ export class Hosts {
   /** Sorted by name. */
   get all(): readonly Host[] {
     return this.#all
+  }
+
+  /** Name of a host as a JSON text. */
+  quoted(index: number): string {
+    return this.#quoted[index]!
   }
 
   /** Names that workers of several hosts say are theirs, and of which. */
@@ -193,6 +199,7 @@ export class Hosts {
         members: ordered.map(({ address }) => memberHash(address.uuid)),
       }
     })
+    this.#quoted = this.#all.map(({ name }) => JSON.stringify(name))
     this.#byName = new Map()
     this.#ambiguous = new Map()
     for (const host of this.#all) this.#byName.set(host.name.toLowerCase(), host)

@@ -10,6 +10,7 @@ import type { Adapters } from '../../../../scheduler/index.ts'
 import type { Callers } from '../callers.ts'
 import type { Changes } from './changes.ts'
 import { type HintService, whenSettled } from './hint-service.ts'
+import { JsonAnswers } from './json-answers.ts'
 
 export interface HintHttpModules {
   readonly service: HintService
@@ -24,6 +25,7 @@ const PREFIX = '/api/v1/hints/'
 const MAX_BODY_BYTES = 32 * 2 ** 20
 /** Longest that a body may take to arrive, ms. */
 const BODY_MS = 15_000
+const LOOK_MS = 1_000
 /** As HDFS calls who does not say who he is. */
 const NOBODY = 'dr.who'
 
@@ -47,8 +49,22 @@ interface Checker {
   Errors(value: unknown): { First(): { readonly path: string; readonly message: string } | undefined }
 }
 
+interface Body {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly chunks: Buffer[]
+  bytes: number
+  readonly sinceMs: number
+}
+
 export class HintHttp {
   readonly #m: HintHttpModules
+  /** On their way, the oldest first. */
+  readonly #bodies = new Set<Body>()
+  #watching = false
+  /** The last one: most requests in a row are of one user. */
+  #lastUrl = ''
+  #lastUser = NOBODY
 
   constructor(modules: HintHttpModules) {
     this.#m = modules
@@ -75,26 +91,50 @@ export class HintHttp {
   }
 
   #read(request: IncomingMessage, response: ServerResponse, operation: keyof typeof CHECKS): void {
-    const { runtime } = this.#m
-    const chunks: Buffer[] = []
-    let bytes = 0
-    const refuse = (error: AlluxioError) => {
-      cancel()
-      request.removeAllListeners('data').removeAllListeners('end')
-      response.setHeader('connection', 'close')
-      this.#fail(response, error)
-    }
-    const cancel = runtime.after(BODY_MS, () => refuse(tooSlow()), true)
+    const body: Body = { request, response, chunks: [], bytes: 0, sinceMs: this.#m.runtime.monotonic() }
+    this.#bodies.add(body)
+    this.#watch()
     request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length
-      if (bytes > MAX_BODY_BYTES) refuse(tooLong())
-      else chunks.push(chunk)
+      body.bytes += chunk.length
+      if (body.bytes > MAX_BODY_BYTES) this.#refuse(body, tooLong())
+      else body.chunks.push(chunk)
     })
-    request.on('error', cancel).on('close', cancel)
+    const over = () => this.#bodies.delete(body)
+    request.on('error', over).on('close', over)
     request.on('end', () => {
-      cancel()
+      over()
+      const { chunks } = body
       this.#serve(request, response, operation, chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
     })
+  }
+
+  #refuse(body: Body, error: AlluxioError): void {
+    const { request, response } = body
+    this.#bodies.delete(body)
+    request.removeAllListeners('data').removeAllListeners('end')
+    response.setHeader('connection', 'close')
+    this.#fail(response, error)
+  }
+
+  /** Looks now and then for bodies that do not arrive: a timer for each would cost more than it is worth. */
+  #watch(): void {
+    if (this.#watching) return
+    this.#watching = true
+    const { runtime } = this.#m
+    runtime.after(
+      LOOK_MS,
+      () => {
+        this.#watching = false
+        const latest = runtime.monotonic() - BODY_MS
+        // The oldest come first.
+        for (const body of this.#bodies) {
+          if (body.sinceMs > latest) break
+          this.#refuse(body, tooSlow())
+        }
+        if (this.#bodies.size > 0) this.#watch()
+      },
+      true,
+    )
   }
 
   #serve(
@@ -113,33 +153,40 @@ export class HintHttp {
     }
   }
 
-  #answer(operation: keyof typeof CHECKS, value: unknown, caller: Caller): Settled<unknown> {
+  /** The text of the answer. */
+  #answer(operation: keyof typeof CHECKS, value: unknown, caller: Caller): Settled<string> {
     const { service, adapters } = this.#m
     if (operation === 'assign') {
       check(CHECKS.assign, value)
-      return service.plan(value as Static<typeof Planned>, caller)
+      return service.plan(value as Static<typeof Planned>, caller).then((plan) => JSON.stringify(plan))
     }
     check(CHECKS[operation], value)
     const asked = value as Static<typeof Asked>
-    const adapter = asked.for === undefined ? undefined : adapters.of(asked.for)
-    const answers = service.answer(asked, caller)
-    return adapter === undefined
-      ? answers
-      : whenSettled(answers, (hints) => adapter.adapt(hints, asked.engine ?? {}))
+    if (asked.for !== undefined) {
+      const adapter = adapters.of(asked.for)
+      const { engine = {} } = asked
+      return whenSettled(service.answer(asked, caller), (hints) =>
+        JSON.stringify(adapter.adapt(hints, engine)),
+      )
+    }
+    const json = new JsonAnswers()
+    return whenSettled(service.each(asked, caller, json), () => json.end())
   }
 
   /** The name is trusted as it is over RPC (authentication type SIMPLE). @throws INVALID_ARGUMENT */
-  #callerOf(request: IncomingMessage): Caller {
-    const query = request.url!.indexOf('?')
-    const user =
-      query < 0 ? NOBODY : (new URLSearchParams(request.url!.slice(query)).get('user.name') ?? NOBODY)
-    if (!Users.isName(user)) throw new AlluxioError('INVALID_ARGUMENT', 'user.name is no name of a user')
-    return this.#m.callers.of(user)
+  #callerOf({ url = '' }: IncomingMessage): Caller {
+    if (url !== this.#lastUrl) {
+      const query = url.indexOf('?')
+      const user = query < 0 ? NOBODY : (new URLSearchParams(url.slice(query)).get('user.name') ?? NOBODY)
+      if (!Users.isName(user)) throw new AlluxioError('INVALID_ARGUMENT', 'user.name is no name of a user')
+      this.#lastUser = user
+      this.#lastUrl = url
+    }
+    return this.#m.callers.of(this.#lastUser)
   }
 
-  #send(response: ServerResponse, answer: unknown): void {
+  #send(response: ServerResponse, body: string): void {
     const { epoch, sequence } = this.#m.changes
-    const body = JSON.stringify(answer)
     response.writeHead(200, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),

@@ -1,19 +1,22 @@
 /** Answers of the hint engine under the permissions of who asks (contract `hints`). */
-import { AlluxioError, blockCount, type Runtime } from '../../../../core/index.ts'
+import { blockCount, type Runtime } from '../../../../core/index.ts'
 import type { BlockMap, Caller, Settled } from '../../../../namespace/index.ts'
 import type {
   AssignRequest,
   Call,
   DownloadItem,
   Handlers,
+  HintRange,
   HintRequest,
   HintsContract,
   Infer,
 } from '../../../../rpc/index.ts'
-import type { Hints, PathHint, Plan, Question, Split } from '../../../../scheduler/index.ts'
+import type { Answer, Hints, PathHint, Plan, Question, Split } from '../../../../scheduler/index.ts'
 import type { Callers } from '../callers.ts'
+import { BlockCount, tooMuch } from './bounds.ts'
 import type { Changes } from './changes.ts'
 import type { Doubts } from './doubts.ts'
+import { PackedAnswers } from './packed-answers.ts'
 import type { Questions } from './questions.ts'
 
 type Service = Handlers<typeof HintsContract>
@@ -28,16 +31,17 @@ export interface HintServiceModules {
   readonly runtime: Runtime
 }
 
-/** Blocks that one answer tells. */
-const MAX_BLOCKS = 200_000
 const MAX_SPLITS = 1_000_000
 const SPLITS_A_PAGE = 5000
-/** Of one answer over RPC, whose messages are bounded. */
-const MAX_ANSWER_BYTES = 3.5 * 2 ** 20
-/** About what a host and a block with its holders take. */
-const HOST_BYTES = 250
-const BLOCK_BYTES = 30
-const HOLDER_BYTES = 30
+/** Others have their turn after so long, ms; the clock is looked at after so many answers. */
+const TURN_MS = 2
+const LOOK_EVERY = 16
+const NO_RANGES: Infer<typeof HintRange>[] = []
+
+/** Takes answers, each good until the next one. */
+export interface AnswerSink {
+  take(answer: Answer): void
+}
 
 type Page = Infer<(typeof HintsContract)['methods']['assign']['item']>
 /** The schema's types are not read-only. */
@@ -56,10 +60,13 @@ export class HintService implements Service {
 
   readonly locate: Service['locate'] = (request, call) => {
     const { epoch, sequence } = this.#m.changes
-    return whenSettled(this.answer(request, this.#caller(call)), (answers) => {
-      checkSize(answers)
-      return { answers: answers as Mutable<PathHint>[], epoch, sequence }
-    })
+    const packed = new PackedAnswers(countOf(request))
+    return whenSettled(this.each(request, this.#caller(call), packed), () => ({
+      // In the form that the contract gives to the array.
+      answers: packed.end() as unknown as PathHint[] as Mutable<PathHint>[],
+      epoch,
+      sequence,
+    }))
   }
 
   readonly rank: Service['rank'] = this.locate
@@ -87,20 +94,71 @@ export class HintService implements Service {
 
   readonly snapshot: Service['snapshot'] = (_, call) => this.#m.changes.snapshot(call.signal)
 
-  /** @throws as `Questions.of`; RESOURCE_EXHAUSTED for more blocks than an answer can tell */
+  /** @throws as `each` */
   answer(request: Infer<typeof HintRequest>, caller: Caller): Settled<PathHint[]> {
+    const hints: PathHint[] = []
+    return whenSettled(
+      this.each(request, caller, { take: (answer) => hints.push(answer.toHint()) }),
+      () => hints,
+    )
+  }
+
+  /**
+   * Hands out the answers one by one. What is in memory and soon done is done when this returns; long requests let others have
+   * their turn.
+   * @throws as `Questions.at`; INVALID_ARGUMENT for candidates; RESOURCE_EXHAUSTED for more blocks than an answer can tell
+   */
+  each(request: Infer<typeof HintRequest>, caller: Caller, into: AnswerSink): Settled<void> {
     const { hints, questions, runtime } = this.#m
-    return whenSettled(questions.of(request.paths, request.ranges ?? [], caller), (asked) => {
-      if (request.blocks !== false) checkBlocks(asked)
-      return hints.answer(asked, request, runtime.monotonic())
-    })
+    const { paths, ranges = NO_RANGES } = request
+    const total = countOf(request)
+    const nowMs = runtime.monotonic()
+    const asked = hints.begin(request, nowMs)
+    const count = new BlockCount(request.blocks)
+    for (let i = 0; i < total; i++) {
+      const question = questions.at(i, paths, ranges, caller)
+      if (question instanceof Promise) return this.#rest(request, caller, into, count, i, question)
+      count.add(question)
+      into.take(hints.answerTo(question, asked))
+      if (i % LOOK_EVERY === LOOK_EVERY - 1 && runtime.monotonic() - nowMs > TURN_MS)
+        return this.#rest(request, caller, into, count, i + 1, undefined)
+    }
+  }
+
+  async #rest(
+    request: Infer<typeof HintRequest>,
+    caller: Caller,
+    into: AnswerSink,
+    count: BlockCount,
+    from: number,
+    first: Promise<Question> | undefined,
+  ): Promise<void> {
+    const { hints, questions, runtime } = this.#m
+    const { paths, ranges = NO_RANGES } = request
+    const total = countOf(request)
+    let next: Settled<Question> | undefined = first
+    for (let i = from; i < total; ) {
+      if (next instanceof Promise) next = await next
+      else await new Promise<void>((resolve) => runtime.defer(resolve))
+      const nowMs = runtime.monotonic()
+      const asked = hints.begin(request, nowMs)
+      for (let done = 1; i < total; done++) {
+        next ??= questions.at(i, paths, ranges, caller)
+        if (next instanceof Promise) break
+        count.add(next)
+        into.take(hints.answerTo(next, asked))
+        next = undefined
+        i++
+        if (done % LOOK_EVERY === 0 && runtime.monotonic() - nowMs > TURN_MS) break
+      }
+    }
   }
 
   /** @throws as `Questions.of`; INVALID_ARGUMENT when there is no host */
-  plan(request: Infer<typeof AssignRequest>, caller: Caller): Settled<Plan> {
+  plan(request: Infer<typeof AssignRequest>, caller: Caller): Promise<Plan> {
     const { hints, questions, runtime } = this.#m
     const { paths = [], splits = [], hosts, slack } = request
-    return whenSettled(questions.of(paths, splits, caller), (asked) => {
+    return questions.of(paths, splits, caller).then((asked) => {
       const whole = asked.slice(0, paths.length).flatMap(({ parts }) => parts.flatMap(byBlock))
       const parts = [...whole, ...asked.slice(paths.length).flatMap((question) => question.parts)]
       if (parts.length > MAX_SPLITS) throw tooMuch(`${parts.length} splits`, `${MAX_SPLITS} splits`)
@@ -123,28 +181,8 @@ function byBlock({ file, offset, length }: Split): Split[] {
   }))
 }
 
-function checkBlocks(questions: readonly Question[]): void {
-  let blocks = 0
-  for (const { parts } of questions)
-    for (const { file, length } of parts) blocks += blockCount(length, file.blockSizeBytes)
-  if (blocks > MAX_BLOCKS) throw tooMuch(`${blocks} blocks`, `${MAX_BLOCKS} blocks`)
-}
-
-function checkSize(answers: readonly PathHint[]): void {
-  let bytes = 0
-  for (const { path, hosts, blocks } of answers) {
-    bytes += path.length + hosts.length * HOST_BYTES + blocks.length * BLOCK_BYTES
-    for (const { hosts: holders } of blocks) bytes += holders.length * HOLDER_BYTES
-  }
-  if (bytes > MAX_ANSWER_BYTES) throw tooMuch(`about ${bytes} bytes`, `${MAX_ANSWER_BYTES} over RPC`)
-}
-
-function tooMuch(asked: string, most: string): AlluxioError {
-  return new AlluxioError(
-    'RESOURCE_EXHAUSTED',
-    `the answer would be ${asked}, at most ${most} fit: ask for fewer paths or for ranges, or for hosts only ("blocks": false)`,
-    { reason: 'ANSWER_TOO_LARGE' },
-  )
+function countOf({ paths, ranges = NO_RANGES }: Infer<typeof HintRequest>): number {
+  return paths.length + ranges.length
 }
 
 export function whenSettled<T, R>(settled: Settled<T>, then: (value: T) => R): Settled<Awaited<R>> {

@@ -24,34 +24,22 @@ export class Questions {
     this.#modules = modules
   }
 
-  /**
-   * One question a path, then one a range.
-   * @throws NOT_FOUND; PERMISSION_DENIED for what the caller may not read; OUT_OF_RANGE; RESOURCE_EXHAUSTED for too many files
-   */
-  of(paths: readonly string[], ranges: readonly Range[], caller: Caller): Settled<Question[]> {
+  /** One question a path, then one a range. @throws as `at` */
+  async of(paths: readonly string[], ranges: readonly Range[], caller: Caller): Promise<Question[]> {
     const questions: Question[] = []
-    const total = paths.length + ranges.length
-    const step = (i: number): Settled<Question> =>
-      i < paths.length ? this.#whole(paths[i]!, caller) : this.#part(ranges[i - paths.length]!, caller)
-    // What is in memory is answered without a promise.
-    for (let i = 0; i < total; i++) {
-      const question = step(i)
-      if (question instanceof Promise) return this.#rest(questions, question, i + 1, total, step)
-      questions.push(question)
+    for (let i = 0; i < paths.length + ranges.length; i++) {
+      const question = this.at(i, paths, ranges, caller)
+      questions.push(question instanceof Promise ? await question : question)
     }
     return questions
   }
 
-  async #rest(
-    questions: Question[],
-    first: Promise<Question>,
-    from: number,
-    total: number,
-    step: (i: number) => Settled<Question>,
-  ): Promise<Question[]> {
-    questions.push(await first)
-    for (let i = from; i < total; i++) questions.push(await step(i))
-    return questions
+  /**
+   * Question number `i` of them. What is in memory is answered without a promise.
+   * @throws NOT_FOUND; PERMISSION_DENIED for what the caller may not read; OUT_OF_RANGE; RESOURCE_EXHAUSTED for too many files
+   */
+  at(i: number, paths: readonly string[], ranges: readonly Range[], caller: Caller): Settled<Question> {
+    return i < paths.length ? this.#whole(paths[i]!, caller) : this.#part(ranges[i - paths.length]!, caller)
   }
 
   #whole(given: string, caller: Caller): Settled<Question> {
