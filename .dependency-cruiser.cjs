@@ -6,6 +6,7 @@ const layers = [
   ['namespace', 'store', 'lineage', 'policy'],
   ['client', 'scheduler'],
   ['gateway'],
+  ['orchestrators'],
   ['daemon'],
   ['commands', 'tui'],
 ]

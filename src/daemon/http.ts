@@ -3,7 +3,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { DaemonState, Log, Metrics } from '../core/index.ts'
-import { HttpListener, type HttpListenerOptions } from '../gateway/index.ts'
+import { type Certificate, HttpListener, type HttpListenerOptions } from '../gateway/index.ts'
 
 export type HttpDoorOptions = Omit<HttpListenerOptions, 'name'>
 
@@ -39,6 +39,10 @@ export class HttpDoor {
   /** @throws UNAVAILABLE, reason ADDRESS_IN_USE; PERMISSION_DENIED for an address that is not loopback without keys */
   start(): Promise<void> {
     return this.#listener.start()
+  }
+
+  renewCertificate(certificate: Certificate): void {
+    this.#listener.renewCertificate(certificate)
   }
 
   stop(): Promise<void> {

@@ -1,5 +1,6 @@
 /** An HTTP server whose requests are bounded in size, time and number, and that binds nothing but loopback unless it may. */
 import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { AlluxioError, fromErrno, type Log } from '../../core/index.ts'
 import { bodyWaits } from './continue.ts'
@@ -17,6 +18,14 @@ export interface HttpListenerOptions {
   readonly maxConnections?: number
   /** Longest time a request may take to arrive, ms; 0: the handler bounds it, as bodies of any size have to be. @default 60 s */
   readonly requestTimeoutMs?: number
+  /** Serves HTTPS, on any address. */
+  readonly tls?: Certificate | undefined
+}
+
+/** Both in PEM. */
+export interface Certificate {
+  readonly cert: string
+  readonly key: string
 }
 
 export interface HttpListenerModules {
@@ -30,29 +39,31 @@ export class HttpListener {
   readonly name: string
   readonly #options: HttpListenerOptions
   readonly #log: Log
-  readonly #server: Server
+  readonly #server: Server | TlsServer
 
   constructor(options: HttpListenerOptions, { handler, log }: HttpListenerModules) {
     this.name = options.name
     this.#options = options
     this.#log = log
-    this.#server = createServer(
-      {
-        headersTimeout: 10_000,
-        requestTimeout: options.requestTimeoutMs ?? 60_000,
-        keepAliveTimeout: 5_000,
-        // So that the files which a machine held open are let go when it is gone.
-        keepAlive: true,
-        keepAliveInitialDelay: 60_000,
-        connectionsCheckingInterval: 2_000,
-      },
-      handler,
-    )
+    const bounds = {
+      headersTimeout: 10_000,
+      requestTimeout: options.requestTimeoutMs ?? 60_000,
+      keepAliveTimeout: 5_000,
+      // So that the files which a machine held open are let go when it is gone.
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000,
+      connectionsCheckingInterval: 2_000,
+    }
+    this.#server =
+      options.tls === undefined
+        ? createServer(bounds, handler)
+        : createTlsServer({ ...bounds, ...options.tls, handshakeTimeout: 10_000 }, handler)
     this.#server.on('checkContinue', (request, response) => {
       bodyWaits(request, response)
       handler(request, response)
     })
-    acceptRawTargets(this.#server)
+    // Hadoop's clients speak no TLS here.
+    if (options.tls === undefined) acceptRawTargets(this.#server)
     this.#server.maxRequestsPerSocket = 1000
     this.#server.maxConnections = options.maxConnections ?? 1024
   }
@@ -62,10 +73,15 @@ export class HttpListener {
     return (this.#server.address() as AddressInfo | null)?.port ?? this.#options.port
   }
 
+  /** From the next connection on; only of a server that began with one. */
+  renewCertificate(certificate: Certificate): void {
+    if ('setSecureContext' in this.#server) this.#server.setSecureContext(certificate)
+  }
+
   /** @throws UNAVAILABLE, reason ADDRESS_IN_USE; PERMISSION_DENIED for an address that is not loopback without keys */
   start(): Promise<void> {
-    const { host, port, allowRemote, name } = this.#options
-    if (!allowRemote && !LOOPBACK.test(host)) {
+    const { host, port, allowRemote, name, tls } = this.#options
+    if (!allowRemote && tls === undefined && !LOOPBACK.test(host)) {
       throw new AlluxioError(
         'PERMISSION_DENIED',
         `refusing to serve HTTP on ${host}: bind 127.0.0.1, or set alluxio.security.transport=none to listen in the clear`,

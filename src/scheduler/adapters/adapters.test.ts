@@ -177,6 +177,13 @@ describe('mesos', () => {
     const { accept, decline } = rankOffers([{ ...offers[0]!, slots: 2 }, offers[1]!], inputs, { waitedMs: 0 })
     expect(accept.map(({ offer, path }) => `${offer} ${path}`)).toEqual(['o-h1 /a', 'o-h1 /b'])
     expect(decline).toEqual(['o-h2'])
+    // Where all are as good, they share.
+    const late = rankOffers(
+      offers.map((offer) => ({ ...offer, slots: 2 })),
+      inputs.map(({ path }) => hint(path, {})),
+      { waitedMs: 10_000 },
+    )
+    expect(late.accept.map(({ hostname }) => hostname)).toEqual(['h1', 'h2', 'h3'])
   })
 
   test('the whole batch is judged: first the best pairs, then what the falling threshold lets through', () => {

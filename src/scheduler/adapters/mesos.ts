@@ -88,19 +88,26 @@ export function rankOffers(
   )
   pairs.sort((a, b) => b.score - a.score || compare(a.path, b.path) || compare(a.offer, b.offer))
   const room = new Map(offers.map(({ id, slots = 1 }) => [id.value, slots]))
-  const offered = new Set<string>()
+  const taken = new Map<string, number>()
   const placed = new Set<string>()
   const accept: OfferRanking['accept'][number][] = []
-  for (const pair of pairs) {
-    if (pair.score < threshold) break
-    const left = room.get(pair.offer)!
-    if (left < 1 || placed.has(pair.path)) continue
-    room.set(pair.offer, left - 1)
-    offered.add(pair.offer)
-    placed.add(pair.path)
-    accept.push(pair)
+  for (let at = 0; at < pairs.length; ) {
+    const { path, score } = pairs[at]!
+    if (score < threshold) break
+    // Of offers that are as good for it, the one that was taken least.
+    let best: (typeof pairs)[number] | undefined
+    for (; at < pairs.length && pairs[at]!.path === path && pairs[at]!.score === score; at++) {
+      const pair = pairs[at]!
+      const used = taken.get(pair.offer) ?? 0
+      if (used < room.get(pair.offer)! && (best === undefined || used < (taken.get(best.offer) ?? 0)))
+        best = pair
+    }
+    if (best === undefined || placed.has(path)) continue
+    taken.set(best.offer, (taken.get(best.offer) ?? 0) + 1)
+    placed.add(path)
+    accept.push(best)
   }
-  const decline = offers.map(({ id }) => id.value).filter((id) => !offered.has(id))
+  const decline = offers.map(({ id }) => id.value).filter((id) => !taken.has(id))
   return { accept, decline, refuseSeconds: Math.min(MAX_REFUSE_SECONDS, delayMs / 1000 / STEPS), threshold }
 }
 
@@ -109,7 +116,7 @@ function worthOf({ hosts, cold }: PathHint, hostname: string): number {
   const best = hosts[0]
   const found = hosts.find(({ host }) => host.toLowerCase() === hostname.toLowerCase())
   if (best === undefined || found === undefined || best.score === 0) return 0
-  return cold ? Number(found === best) : found.score / best.score
+  return cold ? Number(found === best && best.confidence > 0) : found.score / best.score
 }
 
 function compare(a: string, b: string): number {
