@@ -435,8 +435,16 @@ export interface Hints {
   assign(request: {
     readonly paths?: readonly string[]
     readonly splits?: readonly { readonly path: string; readonly offset?: number; readonly length?: number }[]
-    /** With their slots; those without get at most their share and the slack. @default all with live workers */
-    readonly hosts?: readonly { readonly host: string; readonly slots?: number }[]
+    /**
+     * With their room, splits and bytes; those without slots get at most their share and the slack. What a host holds and has no room for
+     * goes to its rack first. @default all with live workers
+     */
+    readonly hosts?: readonly {
+      readonly host: string
+      readonly slots?: number
+      readonly bytes?: number
+      readonly rack?: string
+    }[]
     /** @default 0.1 */
     readonly slack?: number
   }): Promise<Plan>

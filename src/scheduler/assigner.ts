@@ -1,14 +1,27 @@
 /** Plans a whole stage: splits to hosts, most of them beside their bytes, none above its share. */
 import { AlluxioError } from '../core/index.ts'
 import type { Candidate, Host, Hosts } from './hosts.ts'
+import { LeastLoaded } from './least-loaded.ts'
 import { Matching } from './matching.ts'
+import { Polish } from './polish.ts'
 import { StablePlaces } from './stable-places.ts'
 import { placeKey, type Tally } from './tally.ts'
 import type { Assignment, Placement, Plan, Split } from './types.ts'
 
+/** A host that tasks can run on. */
+export interface HostRequest {
+  readonly host: string
+  /** Most splits. @default its share and the slack */
+  readonly slots?: number
+  /** Most bytes of splits. @default any */
+  readonly bytes?: number
+  /** Where what its neighbours hold and have no room for should rather go. */
+  readonly rack?: string
+}
+
 export interface SplitRequest {
   /** Hosts that tasks can run on, with their slots. @default all hosts with live workers */
-  readonly hosts?: readonly { readonly host: string; readonly slots?: number }[]
+  readonly hosts?: readonly HostRequest[]
   /** What a host without slots may get above the mean, as a part of it. @default 0.1 */
   readonly slack?: number
 }
@@ -27,6 +40,8 @@ const NONE = -1
 /** A host that tasks run on: with the worker's host, if one is there. */
 interface Target extends Candidate {
   readonly slots: number
+  readonly bytes: number
+  readonly rack: string | undefined
 }
 
 /** Which targets hold which splits, as `Matching` reads it. */
@@ -53,11 +68,20 @@ export class Assigner {
     const order = canonicalOrder(given)
     const splits = Array.from(order, (i) => given[i]!)
     const edges = this.#edges(splits, targets, nowMs)
-    const capacity = Int32Array.from(targets, ({ slots }) => slots)
-    const matching = new Matching({ splits: splits.length, capacity, ...edges })
+    const problem = {
+      ...{ splits: splits.length, ...edges, capacity: Int32Array.from(targets, ({ slots }) => slots) },
+      ...(targets.some(({ bytes }) => bytes < Number.POSITIVE_INFINITY)
+        ? {
+            bytes: Float64Array.from(splits, ({ length }) => length),
+            roomBytes: Float64Array.from(targets, ({ bytes }) => bytes),
+          }
+        : {}),
+    }
+    const matching = new Matching(problem)
     const local = matching.run()
+    new Polish(problem, matching).run()
     const placements = new Array<Placement>(splits.length).fill('LOCAL')
-    this.#placeRest(splits, targets, edges.first, matching, placements, nowMs)
+    this.#placeRest(splits, targets, edges, matching, placements, nowMs)
     const answers = new Array<Assignment>(given.length)
     for (let s = 0; s < splits.length; s++)
       answers[order[s]!] = this.#describe(s, splits[s]!, targets, edges, matching.hostOf[s]!, placements[s]!)
@@ -66,15 +90,15 @@ export class Assigner {
 
   #targets(splits: number, request: SplitRequest, nowMs: number): Target[] {
     const { hosts } = this.#modules
-    const asked =
+    const asked: readonly HostRequest[] =
       request.hosts ??
       hosts.all.filter((host) => hosts.isHostLive(host, nowMs)).map(({ name }) => ({ host: name }))
-    const slotsOf = new Map<string, number | undefined>()
-    for (const { host, slots } of asked as readonly { host: string; slots?: number }[]) {
-      const former = slotsOf.get(host)
-      slotsOf.set(host, slots === undefined ? former : slots + (former ?? 0))
+    const known = new Map<string, HostRequest>()
+    for (const one of asked) {
+      const former = known.get(one.host)
+      known.set(one.host, former === undefined ? one : joined(former, one))
     }
-    const candidates = hosts.candidates([...slotsOf.keys()])
+    const candidates = hosts.candidates([...known.keys()])
     if (candidates.length === 0)
       throw new AlluxioError(
         'INVALID_ARGUMENT',
@@ -87,7 +111,10 @@ export class Assigner {
     // Not one more for a rounding error.
     const share = Math.ceil((1 + slack) * (splits / candidates.length) - 1e-9)
     return candidates
-      .map((candidate) => ({ ...candidate, slots: slotsOf.get(candidate.name) ?? share }))
+      .map((candidate) => {
+        const { slots = share, bytes = Number.POSITIVE_INFINITY, rack } = known.get(candidate.name)!
+        return { ...candidate, slots, bytes, rack }
+      })
       .sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
@@ -138,11 +165,14 @@ export class Assigner {
     }
   }
 
-  /** What nobody holds goes to its stable place, or the next ones when that is full; what is left to the least loaded host. */
+  /**
+   * What nobody holds goes to its stable place, or the next ones when that is full; what is left to the least loaded host, of the racks
+   * of those that hold it if there is one with room.
+   */
   #placeRest(
     splits: readonly Split[],
     targets: readonly Target[],
-    first: Int32Array,
+    { first, host: holders }: Edges,
     matching: Matching,
     placements: Placement[],
     nowMs: number,
@@ -151,7 +181,7 @@ export class Assigner {
     const among = targets.map(({ host }) => host)
     const targetOf = new Map<Host | undefined, number>(among.map((host, t) => [host, t]))
     let places: StablePlaces | undefined
-    const least = new LeastLoaded(targets, matching.count)
+    const least = new LeastLoaded(targets, matching)
     for (let s = 0; s < splits.length; s++) {
       if (matching.hostOf[s] !== NONE) continue
       const cold = first[s] === first[s + 1]
@@ -161,12 +191,15 @@ export class Assigner {
         places ??= new StablePlaces(hosts, nowMs, among)
         for (const host of places.of(placeKey(file, offset), COLD_PLACES)) {
           const t = targetOf.get(host)!
-          if (matching.count[t]! >= targets[t]!.slots) continue
+          if (!matching.fits(s, t)) continue
           target = t
           break
         }
+      } else {
+        for (let e = first[s]!; e < first[s + 1]! && target === NONE; e++)
+          target = least.inRackOf(holders[e]!, s)
       }
-      if (target === NONE) target = least.next()
+      if (target === NONE) target = least.anywhere(s)
       if (target !== NONE) matching.put(s, target)
       placements[s] = target === NONE ? 'NONE' : cold ? 'COLD' : 'OVERFLOW'
     }
@@ -246,27 +279,15 @@ class EdgeList {
   }
 }
 
-/** The host with the smallest part of its slots taken, of equals the first; counts only grow. */
-class LeastLoaded {
-  readonly #targets: readonly Target[]
-  readonly #count: Int32Array
-
-  constructor(targets: readonly Target[], count: Int32Array) {
-    this.#targets = targets
-    this.#count = count
-  }
-
-  next(): number {
-    let best = NONE
-    let bestPart = 1
-    for (let t = 0; t < this.#targets.length; t++) {
-      const part = this.#count[t]! / this.#targets[t]!.slots
-      if (part < bestPart) {
-        best = t
-        bestPart = part
-      }
-    }
-    return best
+/** A host that was named twice has the room of both. */
+function joined(one: HostRequest, other: HostRequest): HostRequest {
+  const sum = (a: number | undefined, b: number | undefined) => (b === undefined ? a : b + (a ?? 0))
+  const slots = sum(one.slots, other.slots)
+  const bytes = sum(one.bytes, other.bytes)
+  return {
+    ...{ ...one, ...other },
+    ...(slots === undefined ? {} : { slots }),
+    ...(bytes === undefined ? {} : { bytes }),
   }
 }
 

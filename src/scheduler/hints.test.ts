@@ -317,6 +317,50 @@ describe('plans', () => {
     expect(first.length).toBeGreaterThan(340)
   })
 
+  test('no host gets more bytes than it has room for; larger splits are placed first', () => {
+    const cluster = world()
+    const file = { ...hintedFile(5, 4, 100), length: 320 }
+    for (let i = 0; i < 4; i++) cluster.hold(1, file, i)
+    const hosts = [
+      { host: 'host-1', slots: 9, bytes: 230 },
+      { host: 'host-2', slots: 9, bytes: 99 },
+      { host: 'host-3', slots: 9, bytes: 105 },
+    ]
+    const plan = cluster.hints.assign(splitsOf(file), { hosts }, cluster.nowMs)
+    expect(plan.splits.map(({ length, host, placement }) => [length, host, placement])).toEqual([
+      [100, 'host-1', 'LOCAL'],
+      [100, 'host-1', 'LOCAL'],
+      [100, 'host-3', 'OVERFLOW'],
+      [20, 'host-1', 'LOCAL'],
+    ])
+    expect(
+      cluster.hints.assign(splitsOf(file), { hosts: hosts.slice(0, 2) }, cluster.nowMs).splits[2],
+    ).toMatchObject({
+      host: '',
+      placement: 'NONE',
+    })
+  })
+
+  test('what its holders have no room for goes to their rack first, then to the least loaded', () => {
+    const cluster = world()
+    const file = hintedFile(5, 6)
+    for (let i = 0; i < 6; i++) cluster.hold(1, file, i)
+    const hosts = [
+      { host: 'host-1', slots: 2, rack: 'b' },
+      { host: 'host-2', slots: 8 },
+      { host: 'host-3', slots: 8, rack: 'a' },
+      { host: 'host-4', slots: 2, rack: 'b' },
+      { host: 'host-5', slots: 1, rack: 'b' },
+    ]
+    const plan = cluster.hints.assign(splitsOf(file), { hosts }, cluster.nowMs)
+    expect(plan.hosts.map(({ host, splits }) => [host, splits])).toEqual([
+      ['host-1', 2],
+      ['host-2', 1],
+      ['host-4', 2],
+      ['host-5', 1],
+    ])
+  })
+
   test('nobody to assign to is an error that says so', () => {
     const empty = new HintWorld()
     expect(() => empty.hints.assign(splitsOf(hintedFile(2, 1)), {}, empty.nowMs)).toThrow(/no worker is live/)

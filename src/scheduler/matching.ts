@@ -1,7 +1,8 @@
 /**
  * Splits to hosts: as many as can be on a host that holds them, none above its capacity. Greedy from the scarcest split on, then
  * phases of Hopcroft and Karp's algorithm ("An n^5/2 algorithm for maximum matchings in bipartite graphs", 1973) on the graph of
- * hosts, where a host is an edge end as many times as it has capacity. Pure and deterministic; unit sizes.
+ * hosts, where a host is an edge end as many times as it has capacity. Pure and deterministic. With room in bytes as well the count is
+ * not always the largest one: that problem has no fast solution.
  */
 export interface MatchingProblem {
   readonly splits: number
@@ -14,6 +15,9 @@ export interface MatchingProblem {
   readonly tier: Uint8Array
   /** Time to read the split on the edge's host, s. */
   readonly seconds: Float64Array
+  /** Sizes of the splits, and what hosts take of them. Both or none. */
+  readonly bytes?: Float64Array | undefined
+  readonly roomBytes?: Float64Array | undefined
 }
 
 const NONE = -1
@@ -30,6 +34,8 @@ export class Matching {
   readonly #next: Int32Array
   readonly #previous: Int32Array
   readonly #waitSeconds: Float64Array
+  /** Bytes that hosts still take; undefined: any. */
+  readonly #room: Float64Array | undefined
   /** Of the phase at hand: distance from the unmatched splits, and the split that a search goes on with. */
   readonly #level: Int32Array
   readonly #arc: Int32Array
@@ -45,6 +51,7 @@ export class Matching {
     this.#next = new Int32Array(problem.splits)
     this.#previous = new Int32Array(problem.splits)
     this.#waitSeconds = new Float64Array(hosts)
+    this.#room = problem.roomBytes?.slice()
     this.#level = new Int32Array(hosts)
     this.#arc = new Int32Array(hosts)
     this.#queue = new Int32Array(hosts)
@@ -59,12 +66,41 @@ export class Matching {
     for (let c = 0; c < classes; c++) {
       for (const split of order) if (this.hostOf[split] === NONE) this.#greedy(split, c)
       while (this.#levels(order, c)) {
-        for (const split of order) if (this.hostOf[split] === NONE) this.#augment(split, c)
+        let found = false
+        for (const split of order) if (this.hostOf[split] === NONE && this.#augment(split, c)) found = true
+        if (!found) break
       }
     }
     let matched = 0
     for (const host of this.hostOf) if (host !== NONE) matched++
     return matched
+  }
+
+  /** Whether a host has room for a split. */
+  fits(split: number, host: number): boolean {
+    const { capacity, bytes } = this.#p
+    if (this.count[host]! >= capacity[host]!) return false
+    return this.#room === undefined || bytes![split]! <= this.#room[host]!
+  }
+
+  /** Whether a host has room for a split once another one has left it. */
+  fitsInstead(split: number, host: number, other: number): boolean {
+    const { bytes } = this.#p
+    return this.#room === undefined || bytes![split]! <= this.#room[host]! + bytes![other]!
+  }
+
+  /** The splits of a host: the first one, and those after it; -1 at the end. */
+  firstOf(host: number): number {
+    return this.#head[host]!
+  }
+
+  nextOf(split: number): number {
+    return this.#next[split]!
+  }
+
+  move(split: number, host: number): void {
+    this.#take(split, this.hostOf[split]!)
+    this.put(split, host)
   }
 
   put(split: number, host: number): void {
@@ -75,6 +111,7 @@ export class Matching {
     if (head !== NONE) this.#previous[head] = split
     this.#head[host] = split
     this.count[host]!++
+    if (this.#room !== undefined) this.#room[host]! -= this.#p.bytes![split]!
   }
 
   #take(split: number, host: number): void {
@@ -84,6 +121,7 @@ export class Matching {
     else this.#next[before] = after
     if (after !== NONE) this.#previous[after] = before
     this.count[host]!--
+    if (this.#room !== undefined) this.#room[host]! += this.#p.bytes![split]!
   }
 
   /** Those whose hosts are wanted most come first; of equals the first. Sorted by counting. */
@@ -109,12 +147,12 @@ export class Matching {
 
   /** The host that has read it soonest, of those with room. */
   #greedy(split: number, tierClass: number): void {
-    const { first, host, tier, seconds, capacity } = this.#p
+    const { first, host, tier, seconds } = this.#p
     let best = NONE
     let bestAt = Number.POSITIVE_INFINITY
     for (let e = first[split]!; e < first[split + 1]!; e++) {
       const h = host[e]!
-      if (tier[e]! > tierClass || this.count[h]! >= capacity[h]!) continue
+      if (tier[e]! > tierClass || !this.fits(split, h)) continue
       const at = seconds[e]! + this.#waitSeconds[h]!
       if (at < bestAt) {
         best = e
@@ -153,27 +191,28 @@ export class Matching {
     return deepest !== Number.POSITIVE_INFINITY
   }
 
-  #augment(split: number, tierClass: number): void {
+  #augment(split: number, tierClass: number): boolean {
     const { first, host, tier } = this.#p
     for (let e = first[split]!; e < first[split + 1]!; e++) {
       const h = host[e]!
-      if (tier[e]! > tierClass || this.#level[h] !== 0 || !this.#makeRoom(h, tierClass)) continue
+      if (tier[e]! > tierClass || this.#level[h] !== 0 || !this.#makeRoom(split, h, tierClass)) continue
       this.put(split, h)
-      return
+      return true
     }
+    return false
   }
 
-  /** Whether the host has room, or one of its splits could be moved a level on. */
-  #makeRoom(h: number, tierClass: number): boolean {
-    const { first, host, tier, capacity } = this.#p
-    if (this.count[h]! < capacity[h]!) return true
+  /** Whether the host has room for one more, or one of its splits could be moved a level on. */
+  #makeRoom(comer: number, h: number, tierClass: number): boolean {
+    const { first, host, tier } = this.#p
+    if (this.fits(comer, h)) return true
     const below = this.#level[h]! + 1
     while (this.#arc[h] !== NONE) {
       const split = this.#arc[h]!
       // It stays the next one until all of its edges were tried.
-      for (let e = first[split]!; e < first[split + 1]!; e++) {
+      for (let e = first[split]!; e < first[split + 1]! && this.fitsInstead(comer, h, split); e++) {
         const other = host[e]!
-        if (tier[e]! > tierClass || this.#level[other] !== below || !this.#makeRoom(other, tierClass))
+        if (tier[e]! > tierClass || this.#level[other] !== below || !this.#makeRoom(split, other, tierClass))
           continue
         this.#arc[h] = this.#next[split]!
         this.#take(split, h)

@@ -52,11 +52,19 @@ export const AssignRequest = T.Object({
   /** Files or directories: each block of a file is a split. */
   paths: T.Optional(T.Array(Path, { maxItems: 10_000 })),
   splits: T.Optional(T.Array(HintRange, { maxItems: 200_000 })),
-  /** Hosts with their slots; absent: all with live workers. Without slots a host gets at most its share and the slack. */
+  /** Hosts with their room; absent: all with live workers. Without slots a host gets at most its share and the slack. */
   hosts: T.Optional(
-    T.Array(T.Object({ host: Name, slots: T.Optional(T.Integer({ minimum: 0, maximum: 1_000_000 })) }), {
-      maxItems: 10_000,
-    }),
+    T.Array(
+      T.Object({
+        host: Name,
+        slots: T.Optional(T.Integer({ minimum: 0, maximum: 1_000_000 })),
+        /** Most bytes of splits; absent: any. */
+        bytes: T.Optional(Count),
+        /** What others of the rack hold and have no room for comes here before it goes elsewhere. */
+        rack: T.Optional(Name),
+      }),
+      { maxItems: 10_000 },
+    ),
   ),
   /** Absent: 0.1 */
   slack: T.Optional(T.Number({ minimum: 0, maximum: 1000 })),
