@@ -2,7 +2,7 @@ import { AlluxioCommand, Args } from '../command.ts'
 import type { Jar } from './jars.ts'
 
 export class PluginsBuild extends AlluxioCommand {
-  static override summary = 'Build the jars for Hadoop, Spark and Flink.'
+  static override summary = 'Build the jars for Hadoop, Spark, Flink and YARN.'
   static override description =
     'With Maven and a JDK of version 11 or later (MAVEN_HOME and JAVA_HOME are honoured), and only what changed. Prints where the jars are.'
   static override usage = 'plugins build [<name>...]'
@@ -28,7 +28,7 @@ export class PluginsBuild extends AlluxioCommand {
 }
 
 export class PluginsLs extends AlluxioCommand {
-  static override summary = 'List the jars for Hadoop, Spark and Flink, and whether they are built.'
+  static override summary = 'List the jars for Hadoop, Spark, Flink and YARN, and whether they are built.'
   static override usage = 'plugins ls'
   static override shape = 'list' as const
 
