@@ -21,7 +21,7 @@ const { server: started, reason } = await ifAvailable(startSshd)
 const sshd = started as Sshd
 const plugIns = StorePlugIns.of(
   Config.load({
-    env: {},
+    env: { ALLUXIO_DATA: scratch.path },
     overrides: { 'alluxio.underfs.modules': `sftp=${resolve('plugins/ufs-sftp/src/index.mjs')}` },
   }),
 )

@@ -27,7 +27,9 @@ afterAll(async () => {
 })
 
 const shelf = `shelf=${resolve('test/support/shelf-store/shelf.mjs')}`
-const plugIns = StorePlugIns.of(Config.load({ env: {}, overrides: { 'alluxio.underfs.modules': shelf } }))
+const plugIns = StorePlugIns.of(
+  Config.load({ env: { ALLUXIO_DATA: folder.path }, overrides: { 'alluxio.underfs.modules': shelf } }),
+)
 const open = (uri: string, options: Record<string, string> = {}): Promise<UnderStore> =>
   openStore(uri, options, {
     runtime: systemRuntime,
