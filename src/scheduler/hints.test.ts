@@ -93,6 +93,21 @@ describe('hints', () => {
     )
   })
 
+  test('nothing comes from the future, nor is it surer than sure, if time goes back', () => {
+    const world = new HintWorld({ timeoutMs: 1000 })
+    const worker = world.worker(1)
+    const file = hintedFile(3, 1)
+    world.hold(1, file, 0)
+    for (const ahead of [0, 1, 999, 1e9]) {
+      worker.heardMonotonicMs = world.nowMs + ahead
+      const hint = ask(world, file)
+      expect(hint.blocks[0]!.hosts[0]!.freshMs).toBe(0)
+      expect(hint.hosts[0]!.confidence).toBe(1)
+      expect(hint.hosts[0]!.reason).toContain('heard 0 ms ago')
+      world.nowMs -= 500
+    }
+  })
+
   test('a range counts the bytes in it only', () => {
     const world = new HintWorld()
     world.worker(1)

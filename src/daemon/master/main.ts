@@ -227,7 +227,7 @@ async function serve(
     MasterBlock,
     new BlockService(
       { clusterId },
-      { namespace, blocks, workers, freer, persistence, doubts: hints.doubts, log },
+      { namespace, blocks, workers, freer, persistence, doubts: hints.doubts, runtime, log },
     ),
   )
   const { setUfsMode, cleanUfs, setPathConf } = mounts

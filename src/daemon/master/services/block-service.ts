@@ -1,5 +1,12 @@
 /** What workers tell the master (MasterBlock). */
-import { AlluxioError, type BlockId, fileOfBlock, type Log, type WorkerId } from '../../../core/index.ts'
+import {
+  AlluxioError,
+  type BlockId,
+  fileOfBlock,
+  type Log,
+  type Runtime,
+  type WorkerId,
+} from '../../../core/index.ts'
 import type { BlockMap, Namespace } from '../../../namespace/index.ts'
 import type { DownloadItem, Handlers, MasterBlock } from '../../../rpc/index.ts'
 import type { BlockFreer } from './block-freer.ts'
@@ -21,8 +28,12 @@ export interface BlockServiceModules {
   readonly freer: BlockFreer
   readonly persistence: Persistence
   readonly doubts: Doubts
+  readonly runtime: Runtime
   readonly log: Log
 }
+
+/** 4,000 blocks of a registration, whose 9 bytes a block stay together: some ms. */
+const SLICE_BYTES = 9 * 4_000
 
 export class BlockService implements Service {
   readonly #options: BlockServiceOptions
@@ -52,8 +63,20 @@ export class BlockService implements Service {
   }
 
   readonly registerBlocks: Service['registerBlocks'] = ({ session, blocks }) => {
+    if (blocks.length > SLICE_BYTES) return this.#registerSlices(session, blocks)
     const worker = this.#modules.workers.bySession(session)
     this.#modules.blocks.registerPage(worker.address.id, blocks)
+    return {}
+  }
+
+  /** A long page, between which others are answered. */
+  async #registerSlices(session: number, page: Uint8Array): Promise<Record<string, never>> {
+    const { workers, blocks, runtime } = this.#modules
+    for (let at = 0; at < page.length; at += SLICE_BYTES) {
+      if (at > 0) await new Promise<void>((resolve) => runtime.defer(resolve))
+      const worker = workers.bySession(session)
+      blocks.registerPage(worker.address.id, page.subarray(at, at + SLICE_BYTES))
+    }
     return {}
   }
 
