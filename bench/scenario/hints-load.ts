@@ -16,6 +16,8 @@ interface Order {
   readonly blocks: boolean
   /** Asks for the health of the master instead: what a request costs that asks for nothing. */
   readonly bare?: boolean
+  /** Paths of one HTTP request. @default 1 */
+  readonly batch?: number
   /** Blocks that each worker's heartbeat adds, and as many that it removes. */
   readonly changes: number
 }
@@ -171,21 +173,22 @@ class Load {
     return `/d${Math.floor(file / FILES_A_DIRECTORY)}/f${file}`
   }
 
-  async http({ seconds, blocks, bare }: Order) {
+  async http({ seconds, blocks, bare, batch = 1 }: Order) {
     const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
     const latencies: number[] = []
     const end = performance.now() + seconds * 1000
     const lane = async () => {
       while (performance.now() < end) {
         const began = performance.now()
-        const body = JSON.stringify({ paths: [this.#path()], top: 3, blocks })
+        const paths = Array.from({ length: batch }, () => this.#path())
+        const body = JSON.stringify({ paths, top: 3, blocks })
         await post(this.#setup.web, agent, bare ? '/healthz' : HINTS, body)
         latencies.push(performance.now() - began)
       }
     }
     await Promise.all(Array.from({ length: CONNECTIONS }, lane))
     agent.destroy()
-    return { done: latencies.length, ...(bare ? {} : { blocks }), ...percentiles(latencies) }
+    return { done: latencies.length * batch, ...(bare ? {} : { blocks, batch }), ...percentiles(latencies) }
   }
 
   async rpc({ seconds, blocks }: Order) {
@@ -204,26 +207,44 @@ class Load {
     return { done: latencies.length * BATCH, blocks, batch: BATCH, ...percentiles(latencies) }
   }
 
-  /** From the moment that a heartbeat with a new block is sent until a stream names it. */
+  /** From the moment that a heartbeat with a new block is sent until a stream names it, and until an answer does. */
   async fresh() {
-    const stream = this.#connection.client(HintsContract).subscribe({ paths: ['/d0'] })
+    const hints = this.#connection.client(HintsContract)
+    const stream = hints.subscribe({ paths: ['/d0'] })
     await stream.next()
     const master = this.#connection.client(MasterBlock)
-    const latencies: number[] = []
+    const pushed: number[] = []
+    const answered: number[] = []
     for (let n = 0; n < 100; n++) {
-      // Taken away and put back: a change, whoever held it.
       const added = Buffer.allocUnsafe(ENTRY)
       added.writeUInt8(0, added.writeDoubleLE(blockIdOf(this.#ids[n] as FileId, 0), 0))
+      const namedNow = async () => {
+        const { answers } = await hints.locate({ paths: [`/d0/f${n}`], top: 0 })
+        return answers[0]!.blocks[0]!.hosts.map(({ host }) => host)
+      }
+      const holders = await namedNow()
+      const w = this.#sessions.findIndex((_, i) => !holders.includes(`host-${i}`))
       const began = performance.now()
-      const session = this.#sessions[n % this.#sessions.length]!
+      const elapsed = () => performance.now() - began
+      const named = (async () => {
+        while (!(await namedNow()).includes(`host-${w}`));
+        answered.push(elapsed())
+      })()
+      const session = this.#sessions[w]!
       await Promise.all([
-        master.heartbeat({ session, removed: added.subarray(0, 8), added, tiers, load: 0 }),
-        stream.next(),
+        master.heartbeat({ session, removed: new Uint8Array(0), added, tiers, load: 0 }),
+        stream.next().then(() => pushed.push(elapsed())),
+        named,
       ])
-      latencies.push(performance.now() - began)
     }
     await stream.return?.(undefined)
-    return percentiles(latencies)
+    const [told, asked] = [percentiles(pushed), percentiles(answered)]
+    return {
+      pushedP50Ms: told.p50Ms,
+      pushedP99Ms: told.p99Ms,
+      answeredP50Ms: asked.p50Ms,
+      answeredP99Ms: asked.p99Ms,
+    }
   }
 
   /** A worker falls silent; how long until files that it held are not said to be there. */

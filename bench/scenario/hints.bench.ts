@@ -4,9 +4,9 @@
  *
  * A real master in this process, over a namespace of real inodes; its workers and its askers, simulated, in another one
  * (`hints-load.ts`), which speaks the protocols of both. Prints JSON lines; CPU is the master's, so `perCpuSecond` is what one core does.
- * `index`: registration of all workers, and what the block map takes. `rank`: the engine and the namespace alone. `http`: one path a
- * request over 32 connections; `http-bare`: the same for /healthz. `rpc`: batches of 100. `beat`: rounds of heartbeats with changes of every worker. `assign`: a stage planned.
- * `lost`: a worker falls silent, until no answer names it. `fresh`: a block reported, until a stream names it.
+ * `index`: registration of all workers, and what the block map takes. `rank`: the engine and the namespace alone. `http`: one path, or
+ * ten, a request over 32 connections; `http-bare`: the same for /healthz. `rpc`: batches of 100. `beat`: rounds of heartbeats with changes of every worker. `assign`: a stage planned.
+ * `lost`: a worker falls silent, until no answer names it. `fresh`: a block reported, until a stream and an answer name it.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -177,6 +177,8 @@ async function measured(load: ChildProcess, row: string, what: object): Promise<
     row,
     perCpuSecond: Math.round((done / used) * 1000),
     perSecond: Math.round(done / seconds),
+    // A round of heartbeats comes every second.
+    ...(row === 'beat' ? { coreShare: round(used / done / 1000) } : {}),
     ...rest,
   })
 }
@@ -213,9 +215,10 @@ try {
   await measured(load, 'http-bare', { do: 'http', bare: true })
   for (const blocks of [false, true]) {
     await measured(load, 'http', { do: 'http', blocks })
+    await measured(load, 'http', { do: 'http', blocks, batch: 10 })
     await measured(load, 'rpc', { do: 'rpc', blocks })
   }
-  await measured(load, 'beat', { do: 'beat', changes: 20 })
+  for (const changes of [1, 20]) await measured(load, 'beat', { do: 'beat', changes })
   print({ row: 'fresh', ...(await order(load, { do: 'fresh' })) })
   print({ row: 'lost', ...(await order(load, { do: 'lost' })) })
   print({ row: 'memory', rssMegabytes: megabytes(memoryOf('self', 'VmRSS')) })
