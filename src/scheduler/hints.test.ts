@@ -93,6 +93,28 @@ describe('hints', () => {
     )
   })
 
+  test('a storm of registrations has hosts collected now and then, and all are there soon', () => {
+    const world = new HintWorld()
+    const file = hintedFile(3, 1)
+    const beganMs = world.nowMs
+    let collected = 0
+    const all = world.all.bind(world)
+    world.all = () => {
+      collected++
+      return all()
+    }
+    for (let id = 1; id <= 300; id++) {
+      world.worker(id).heardMonotonicMs = beganMs
+      // One each millisecond.
+      world.nowMs = beganMs + id
+      world.hold(id, file, 0)
+      ask(world, file)
+    }
+    expect(collected).toBeLessThan(10)
+    world.nowMs += 100
+    expect(ask(world, file, { top: 1000 }).hosts).toHaveLength(300)
+  })
+
   test('nothing comes from the future, nor is it surer than sure, if time goes back', () => {
     const world = new HintWorld({ timeoutMs: 1000 })
     const worker = world.worker(1)

@@ -36,6 +36,8 @@ export interface HostsModules {
 const TIERS = 16
 /** How old the copies may be that are made of what workers say with every heartbeat, ms. */
 const LOOK_MS = 20
+/** How often hosts are collected anew at most, ms: after a restart thousands of workers register within seconds. */
+const COLLECT_MS = 100
 /** Names that mean another host to each host. */
 const NOBODYS = /^(localhost(\..*)?|127\..*|::1|0\.0\.0\.0|::)$/i
 
@@ -43,6 +45,7 @@ export class Hosts {
   readonly #options: HostsOptions
   readonly #modules: HostsModules
   #workersVersion = -1
+  #collectedMs = Number.NEGATIVE_INFINITY
   #ordinalsVersion = -1
   #all: readonly Host[] = []
   #quoted: readonly string[] = []
@@ -84,10 +87,14 @@ export class Hosts {
   /** To be called before each use. */
   refresh(nowMs: number): void {
     const { blocks, workers } = this.#modules
-    const isNew = workers.version !== this.#workersVersion
-    if (isNew) this.#collect()
-    if (isNew || blocks.ordinalsVersion !== this.#ordinalsVersion) {
+    const isDue = nowMs - this.#collectedMs >= COLLECT_MS || nowMs < this.#collectedMs
+    const isNew = isDue && workers.version !== this.#workersVersion
+    if (isNew) {
+      this.#collect()
+      this.#collectedMs = nowMs
       this.#workersVersion = workers.version
+    }
+    if (isNew || blocks.ordinalsVersion !== this.#ordinalsVersion) {
       this.#ordinalsVersion = blocks.ordinalsVersion
       this.#number()
     } else if (nowMs - this.#lookedMs < LOOK_MS && nowMs >= this.#lookedMs) return

@@ -22,6 +22,7 @@ export class HintWorld implements WorkerFacts {
   readonly hints: Hints
   version = 0
   nowMs = 1_000_000
+  #collected = false
 
   constructor({ aliases = '', timeoutMs = 10_000 }: { aliases?: string; timeoutMs?: number } = {}) {
     const modules = { blocks: this.blocks, workers: this, aliases: parseHostAliases(aliases, 'aliases') }
@@ -29,10 +30,14 @@ export class HintWorld implements WorkerFacts {
   }
 
   all(): Iterable<WorkerFact> {
+    this.#collected = true
     return this.workers.values()
   }
 
+  /** A new worker; if others were seen already, late enough to be seen too. */
   worker(id: number, host = `host-${id}`, names: readonly string[] = []): Mutable<WorkerFact> {
+    if (this.#collected) this.nowMs += 100
+    this.#collected = false
     const worker: Mutable<WorkerFact> = {
       address: { id: id as WorkerId, host, uuid: `uuid-${id}` },
       state: 'LIVE',
