@@ -90,6 +90,7 @@ class Locating {
       ...{ blockId: id, offset, length, near: workers.some((worker) => this.#isNear(worker)) },
       workers: workers.map(({ address }) => address),
       ...(local === undefined ? {} : { local }),
+      ...(locations.length === 0 ? { cold: true } : {}),
     }
   }
 

@@ -70,6 +70,8 @@ export interface LocatedBlock {
   readonly workers: readonly WorkerStatus['address'][]
   /** Whether one of them is on the reader's host. */
   readonly near: boolean
+  /** Whether nobody caches it. @default false */
+  readonly cold?: boolean
   /** Its tier file there; `trustSeal` as in docs/decisions/0002. */
   readonly local?: { readonly path: string; readonly trustSeal: boolean }
 }

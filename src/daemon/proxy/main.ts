@@ -5,6 +5,7 @@ import { type Log, Metrics, type Runtime, Supervisor, toAlluxioError } from '../
 import * as o from '../../core/options/index.ts'
 import { HttpListener, S3Gateway, Users, WebHdfsGateway } from '../../gateway/index.ts'
 import type { Transport } from '../../rpc/index.ts'
+import { loadAdapters } from '../../scheduler/index.ts'
 import { HttpDoor } from '../http.ts'
 
 export interface ProxyModules {
@@ -39,6 +40,7 @@ async function serve(config: Config, modules: ProxyModules): Promise<Proxy> {
   const fileSystems = connectFileSystems({}, { ...modules, config })
   const users = new Users({ masterWaitMs: config.get(o.PROXY_MASTER_WAIT) }, { fileSystems })
   const { admin } = fileSystems.as(config.get(o.LOGIN_USERNAME))
+  const adapters = await loadAdapters(config.get(o.HINTS_ADAPTERS))
   const gateway = new WebHdfsGateway(
     {
       trustUserName: config.get(o.PROXY_TRUST_USER_NAME),
@@ -51,6 +53,7 @@ async function serve(config: Config, modules: ProxyModules): Promise<Proxy> {
       users,
       keys: fileSystems.keys,
       admin,
+      adapters,
       runtime,
       log,
       metrics,

@@ -15,6 +15,7 @@ import {
   type Runtime,
   toAlluxioError,
 } from '../../core/index.ts'
+import type { Adapters } from '../../scheduler/index.ts'
 import type { Users } from '../users.ts'
 import * as attributes from './attributes.ts'
 import { BlockTokens, TOKEN_PARAMETER } from './block-token.ts'
@@ -24,6 +25,7 @@ import { createOptions, DataHalf, hostOf, rangeOf } from './data.ts'
 import { DataWorkers } from './data-workers.ts'
 import { DelegationTokens } from './delegation-tokens.ts'
 import * as delegations from './delegations.ts'
+import { hints, Loads, pin, unpin } from './job-inputs.ts'
 import { listLocated, openFile } from './open-file.ts'
 import { type HdfsCall, type Operation, sendFailure, sendJson } from './operation.ts'
 import { PromisedFiles } from './promised-files.ts'
@@ -43,6 +45,8 @@ export interface WebHdfsModules {
   readonly keys: GatewayKeys
   /** As the user that this program runs as. */
   readonly admin: Admin
+  /** Of hints. */
+  readonly adapters: Adapters
   readonly runtime: Runtime
   readonly log: Log
   readonly metrics: Metrics
@@ -190,10 +194,18 @@ export class WebHdfsGateway {
       SETACL: aclChange('SET', true),
       SETXATTR: attributes.setXAttr,
       REMOVEXATTR: attributes.removeXAttr,
+      LOAD: new Loads(this.#modules).load,
+      PIN: pin,
+      UNPIN: unpin,
       RENEWDELEGATIONTOKEN: delegations.renew(this.#delegations),
       CANCELDELEGATIONTOKEN: delegations.cancel(this.#delegations),
     }
-    const post = { APPEND: this.#append, TRUNCATE: this.#rewrites.truncate, CONCAT: this.#rewrites.concat }
+    const post = {
+      APPEND: this.#append,
+      TRUNCATE: this.#rewrites.truncate,
+      CONCAT: this.#rewrites.concat,
+      HINTS: hints(this.#modules.adapters, this.#modules.runtime),
+    }
     return {
       GET: counted(get, REFUSED_GET, requests),
       PUT: counted(put, REFUSED_PUT, requests),

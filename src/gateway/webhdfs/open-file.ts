@@ -42,11 +42,12 @@ export function openFile(tokens: BlockTokens): Operation {
       }
       return known.index
     }
-    const blocks = located.blocks.map(({ blockId, length, near, local, workers: ranked }) => ({
+    const blocks = located.blocks.map(({ blockId, length, near, cold = false, local, workers: ranked }) => ({
       id: blockId,
       length,
       at: ranked.filter(({ webPort }) => webPort > 0).map(indexOf),
       near,
+      ...(cold ? { cold } : {}),
       ...local,
     }))
     const status = statusJson(located.status, '')
