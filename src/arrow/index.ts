@@ -17,6 +17,7 @@ export {
 } from './layout.ts'
 export { PartialBlock, type PartialPaths } from './partial.ts'
 export { BlockHandle, type OpenBlockOptions, openBlock } from './reader.ts'
+export { relabelBlock } from './relabel.ts'
 export {
   assembleBlock,
   type BlockFileModules,

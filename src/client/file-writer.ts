@@ -11,6 +11,7 @@ import {
 } from '../core/index.ts'
 import type { LocationPolicy, WriteType } from '../core/options/index.ts'
 import type { Client, Infer, MasterFs } from '../rpc/index.ts'
+import { Adoption } from './adoption.ts'
 import { BlockStream, type BlockStreamModules, type WrittenFile } from './block-stream.ts'
 import { type EntryStatus, statusOfEntry } from './file-status.ts'
 import type { Source } from './open-file.ts'
@@ -51,6 +52,7 @@ export class BlockedFileWriter implements FileWriter {
   readonly #modules: FileWriterModules
   readonly #smallBytes: number
   #stream: BlockStream | undefined
+  #adoption: Adoption | undefined
   /** The bytes so far, while they are few. */
   readonly #small: Uint8Array[] = []
   #written = 0
@@ -90,6 +92,8 @@ export class BlockedFileWriter implements FileWriter {
     try {
       this.#file.signal?.throwIfAborted()
       if (this.#stream === undefined) {
+        if (this.#adoption !== undefined)
+          throw new AlluxioError('INVALID_ARGUMENT', `${this.path} is made of adopted blocks: it is whole`)
         if (this.#written + chunk.length <= this.#smallBytes) {
           this.#keep(chunk)
           return
@@ -113,6 +117,15 @@ export class BlockedFileWriter implements FileWriter {
     copy.set(chunk)
     this.#small.push(copy)
     this.#written += chunk.length
+  }
+
+  async adopt(files: readonly FileStatus[]): Promise<boolean> {
+    this.#checkOpen()
+    if (this.#written > 0 || this.#file.publish === undefined) return false
+    this.#adoption = await Adoption.take(this.#file.status, files, this.#modules)
+    if (this.#adoption === undefined) return false
+    this.#written = this.#adoption.lengthBytes
+    return true
   }
 
   #openStream(): BlockStream {
@@ -149,6 +162,7 @@ export class BlockedFileWriter implements FileWriter {
 
   #finish(): Promise<WrittenFile> | WrittenFile {
     if (this.#stream !== undefined) return this.#stream.finish()
+    if (this.#adoption !== undefined) return this.#adoption
     const { writeType } = this.#file
     const isEmpty = this.#written === 0
     if (isEmpty && (this.#file.publish !== undefined || !isThrough(writeType))) return { blocks: [] }
@@ -221,7 +235,7 @@ export class BlockedFileWriter implements FileWriter {
     if (mayBeComplete) return
     const { fs, log, commandId } = this.#modules
     try {
-      await this.#stream?.abort()
+      await (this.#adoption?.giveBack() ?? this.#stream?.abort())
       const { path, fileId } = this.#file.status
       const now = statusOfEntry(path, (await fs.getStatus({ path })).entry)
       // Somebody may have removed this file meanwhile and made another one.

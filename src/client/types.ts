@@ -221,6 +221,12 @@ export interface FileWriter {
   write(chunk: Uint8Array): Promise<void>
   writable(): Writable
   /**
+   * Makes the blocks of complete files, which are then only good for being deleted, the whole of this one, without copying: if it is
+   * written aside and empty, and they are cached and fit: all but the last as long as a block of this file, which is as long or shorter.
+   * `abort` gives them back. Resolves with false if nothing was taken.
+   */
+  adopt(files: readonly FileStatus[]): Promise<boolean>
+  /**
    * Completes the file: when it resolves, the promise of the write type holds.
    * @throws CONFLICT reason PRECONDITION when a staged file finds something else in its place than was expected
    */

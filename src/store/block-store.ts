@@ -9,6 +9,7 @@ import {
   type Runtime,
   sleep,
 } from '../core/index.ts'
+import { Adoption } from './adoption.ts'
 import { Background } from './background.ts'
 import { Catalog, type Tier } from './catalog.ts'
 import type { BlockEntry } from './entry.ts'
@@ -96,6 +97,7 @@ class TieredBlockStore implements BlockStore {
   readonly #openFiles: OpenFiles
   readonly #reads: ReadPath
   readonly #writes: Writes
+  readonly #adoption: Adoption
   readonly #background: Background
   readonly #pinMoves: PinMoves
   readonly #probe: Probe
@@ -164,6 +166,7 @@ class TieredBlockStore implements BlockStore {
     this.#files = files
     this.#space = space
     this.#writes = writes
+    this.#adoption = new Adoption({ catalog, files, openFiles, disk, runtime })
     this.#background = background
   }
 
@@ -265,6 +268,10 @@ class TieredBlockStore implements BlockStore {
       }
       this.#catalog.tellAgain(id)
     }
+  }
+
+  adopt(from: BlockId, to: BlockId, length: number): Promise<{ tier: string }> {
+    return this.#adoption.adopt(from, to, length)
   }
 
   async remove(blockIds: readonly BlockId[]): Promise<void> {

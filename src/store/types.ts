@@ -195,6 +195,11 @@ export interface BlockStore {
   place(blockId: BlockId): { readonly tier: number; readonly length: number } | undefined
   /** Looks whether the files of blocks are there and of the right size, and has `changes` tell of each, changed or not. */
   recheck(blockIds: readonly BlockId[]): Promise<void>
+  /**
+   * A sealed block becomes another one, which is not here, without being copied: for files that are given up for the other one's.
+   * Idempotent. @throws NOT_FOUND, ALREADY_EXISTS, CONFLICT reason BLOCK_BUSY while it is moved
+   */
+  adopt(from: BlockId, to: BlockId, length: number): Promise<{ readonly tier: string }>
   /** Drops blocks, sole copies and pinned ones too. */
   remove(blockIds: readonly BlockId[]): Promise<void>
   /** The file is in the under-store: its blocks may be deleted by eviction. */

@@ -77,6 +77,7 @@ async function serve(config: Config, modules: ProxyModules): Promise<Proxy> {
       domains: config.get(o.S3_DOMAINS),
       region: config.get(o.S3_REGION),
       uploadMaxAgeMs: config.get(o.S3_UPLOAD_MAX_AGE),
+      blockSizeBytes: config.get(o.BLOCK_SIZE_DEFAULT),
       maxMd5Bytes: config.get(o.S3_MD5_MAX),
     },
     { users, credentials: admin.credentials, runtime, log, metrics },

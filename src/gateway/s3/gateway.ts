@@ -33,6 +33,8 @@ export interface S3GatewayOptions {
   readonly region: string
   /** How long a multipart upload may go on, ms. */
   readonly uploadMaxAgeMs: number
+  /** Of new files. */
+  readonly blockSizeBytes: number
   /** Length up to which the entity tag of an upload is its MD5, bytes. */
   readonly maxMd5Bytes: number
 }
@@ -197,7 +199,7 @@ function operationsOf(
   const copies = new ObjectCopies({ keys, reads, writes })
   const deletes = new ObjectDeletes({ keys, buckets, runtime })
   const multipart = new Multipart(
-    { maxAgeMs: options.uploadMaxAgeMs },
+    { maxAgeMs: options.uploadMaxAgeMs, blockSizeBytes: options.blockSizeBytes },
     { keys, writes, copies, buckets, readers, runtime, md5s },
   )
   const tagging = new Tagging({ keys, reads, runtime })

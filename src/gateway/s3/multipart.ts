@@ -3,6 +3,7 @@
  * attribute, and a file for each part; it goes by itself when it is abandoned.
  */
 import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { FileStatus, FileSystem } from '../../client/index.ts'
 import { isAlluxioError, parentPath, type Runtime, STAGING_PATH } from '../../core/index.ts'
 import type { Buckets } from './buckets.ts'
@@ -26,6 +27,8 @@ const SEARCH = 1
 const PREFIX = 's3-'
 const MAX_PARTS = 10_000
 const MIN_PART_BYTES = 5 * 2 ** 20
+/** Blocks of the usual size that a part may have and still be written as one. */
+const MAX_BLOCKS_IN_ONE = 4
 const MAX_COMPLETE_BYTES = 4 * 2 ** 20
 const MAX_LISTED = 1000
 /** A client that hears nothing for a minute gives up: it gets blanks while parts are joined. */
@@ -34,6 +37,8 @@ const BLANK_MS = 10_000
 export interface MultipartOptions {
   /** How long an upload may go on, ms; then it is taken for abandoned. */
   readonly maxAgeMs: number
+  /** Of new files. */
+  readonly blockSizeBytes: number
 }
 
 export interface MultipartModules {
@@ -59,6 +64,7 @@ interface Part {
 export class Multipart {
   readonly #options: MultipartOptions
   readonly #modules: MultipartModules
+  readonly #completing = new Map<string, Promise<void>>()
 
   constructor(options: MultipartOptions, modules: MultipartModules) {
     this.#options = options
@@ -94,8 +100,7 @@ export class Multipart {
     const { request, fs, payload } = exchange
     const id = idOf(request)
     const number = partNumberOf(request)
-    uploadLength(request, payload)
-    const [, writer] = await this.#beginPart(exchange, id, number)
+    const [, writer] = await this.#beginPart(exchange, id, number, uploadLength(request, payload))
     await this.#modules.writes.writing(writer, async () => {
       const uploaded = await receiveUpload(request, payload, writer, this.#modules)
       const { etag, checksums } = uploaded
@@ -112,7 +117,7 @@ export class Multipart {
     const source = await this.#modules.copies.source(exchange)
     try {
       const range = copyRange(request.headers.get('x-amz-copy-source-range'), source.status.length)
-      const [, writer] = await this.#beginPart(exchange, id, number)
+      const [, writer] = await this.#beginPart(exchange, id, number, range.end - range.start)
       await this.#modules.writes.writing(writer, async () => {
         const etag = await copyInto(writer, source, range)
         const status = await this.#closePart(
@@ -129,14 +134,21 @@ export class Multipart {
     }
   }
 
-  async #beginPart(exchange: Exchange, id: string, number: number) {
+  async #beginPart(exchange: Exchange, id: string, number: number, lengthBytes: number) {
     const { fs } = exchange
+    const { blockSizeBytes } = this.#options
+    // A part of one block can become a block of the object.
+    const sized =
+      lengthBytes > blockSizeBytes && lengthBytes <= MAX_BLOCKS_IN_ONE * blockSizeBytes
+        ? { blockSizeBytes: lengthBytes }
+        : {}
     const [found, made] = await Promise.allSettled([
       this.#find(exchange, id),
       fs.create(`${folderOf(id)}/${fileOf(number)}`, {
         staged: true,
         recursive: false,
         writeType: 'MUST_CACHE',
+        ...sized,
       }),
     ])
     if (found.status === 'fulfilled' && made.status === 'fulfilled') return [found.value, made.value] as const
@@ -158,9 +170,23 @@ export class Multipart {
     throw new S3Error('NoSuchUpload')
   }
 
+  /** Of several attempts at once each waits for the one before: the blocks of the parts go into one object. */
   async complete(exchange: Exchange): Promise<void> {
+    const id = idOf(exchange.request)
+    const before = this.#completing.get(id)
+    const completed =
+      before === undefined ? this.#complete(exchange, id) : before.then(() => this.#complete(exchange, id))
+    const ended = completed.then(ignored, ignored)
+    this.#completing.set(id, ended)
+    try {
+      await completed
+    } finally {
+      if (this.#completing.get(id) === ended) this.#completing.delete(id)
+    }
+  }
+
+  async #complete(exchange: Exchange, id: string): Promise<void> {
     const { request, fs, payload } = exchange
-    const id = idOf(request)
     const text = await receiveDocument(request, payload, this.#modules.runtime, MAX_COMPLETE_BYTES)
     const parts = partsOf(text)
     const etag = etagOf(parts)
@@ -176,6 +202,10 @@ export class Multipart {
       return answerXml(exchange, 'CompleteMultipartUploadResult', completedXml(request, etag))
     }
     const files = await this.#check(fs, id, parts)
+    if (await this.#wasJoined(exchange, { id, path, etag, upload })) {
+      await fs.delete(folderOf(id), { recursive: true })
+      return answerXml(exchange, 'CompleteMultipartUploadResult', completedXml(request, etag))
+    }
     const join = this.#join(exchange, { id, path, etag, upload, files })
     await this.#answerWhenJoined(exchange, join, etag)
   }
@@ -191,9 +221,12 @@ export class Multipart {
     }: { id: string; path: string; etag: string; upload: Upload; files: FileStatus[] },
   ): Promise<void> {
     const { fs } = exchange
-    const [expected, writer] = await this.#modules.writes.begin(exchange, path)
+    const blockSizeBytes = blockSizeOf(files)
+    const sized = blockSizeBytes === undefined ? {} : { blockSizeBytes }
+    const [expected, writer] = await this.#modules.writes.begin(exchange, path, sized)
     await this.#modules.writes.writing(writer, async () => {
-      for (const file of files) {
+      const adopted = blockSizeBytes !== undefined && (await writer.adopt(files))
+      for (const file of adopted ? [] : files) {
         const opened = await this.#modules.readers.open(fs, file.path)
         try {
           await copyInto(writer, opened, { start: 0, end: file.length }, EMPTY_ETAG)
@@ -206,6 +239,22 @@ export class Multipart {
       await this.#modules.writes.publish(writer, expected, xattr)
     })
     await fs.delete(folderOf(id), { recursive: true })
+  }
+
+  /** An attempt whose end nobody was told of may have put the object in its place, and the blocks of the parts went into it. */
+  async #wasJoined(
+    { fs }: Exchange,
+    { id, path, etag, upload }: { id: string; path: string; etag: string; upload: Upload },
+  ): Promise<boolean> {
+    const [there, folder] = await Promise.all([statusOf(fs, path), statusOf(fs, folderOf(id))])
+    if (there === undefined || folder === undefined || there.folder) return false
+    const { headers, metadata, ...info } = infoOf(there)
+    return (
+      info.etag === etag &&
+      there.creationTimeMs >= folder.creationTimeMs &&
+      isDeepStrictEqual({ ...headers }, { ...upload.headers }) &&
+      isDeepStrictEqual({ ...metadata }, { ...upload.metadata })
+    )
   }
 
   /** Long joins are answered by 200 and blanks, and an error in the document if it comes to that, as S3 does. */
@@ -344,6 +393,18 @@ export class Multipart {
     return upload
   }
 }
+
+/** That of an object whose blocks the blocks of its parts can become; undefined if they have to be copied. */
+function blockSizeOf(files: readonly FileStatus[]): number | undefined {
+  const [first, ...others] = files
+  const last = others.pop()
+  if (first === undefined) return undefined
+  if (last === undefined || first.length > first.blockSizeBytes) return first.blockSizeBytes
+  const { length } = first
+  return others.every((file) => file.length === length) && last.length <= length ? length : undefined
+}
+
+function ignored(): void {}
 
 const PLAIN_PART: Described = { headers: {}, metadata: {}, tags: undefined }
 /** Given for an entity tag that nobody needs, so that none is computed. */

@@ -55,10 +55,14 @@ export class ObjectWrites {
   }
 
   /** Looks at bucket and preconditions while the file is made. */
-  async begin(exchange: Exchange, path: string): Promise<[Expected, FileWriter]> {
+  async begin(
+    exchange: Exchange,
+    path: string,
+    sized: { readonly blockSizeBytes?: number } = {},
+  ): Promise<[Expected, FileWriter]> {
     const { request, fs } = exchange
     const [writer, bucket, expected] = await Promise.allSettled([
-      fs.create(path, { staged: true }),
+      fs.create(path, { staged: true, ...sized }),
       this.#modules.buckets.check(fs, request.bucket),
       this.#expected(fs, path, request),
     ])

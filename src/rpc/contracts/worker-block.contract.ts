@@ -139,6 +139,14 @@ export const WorkerBlock = contract({
       request: T.Object({ blockIds: T.Array(T.Number()) }),
       response: T.Object({}),
     }),
+    adopt: unary({
+      id: 21,
+      idempotent: true,
+      deadlineMs: 60_000,
+      doc: 'A sealed block becomes a block of another file without being copied, for a file that is given up for the other one.',
+      request: T.Object({ from: T.Number(), to: T.Number(), length: T.Number() }),
+      response: T.Object({ tier: T.String() }),
+    }),
     info: unary({
       id: 11,
       idempotent: true,

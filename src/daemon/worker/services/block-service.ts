@@ -89,6 +89,11 @@ export function blockService(modules: BlockServiceModules): Handlers<typeof Work
       return {}
     },
 
+    async adopt({ from, to, length }) {
+      const { tier } = await store.adopt(from as BlockId, to as BlockId, length)
+      return { tier }
+    },
+
     load: (request, call) => loads.load(request, call.signal),
 
     info() {

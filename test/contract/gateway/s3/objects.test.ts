@@ -342,14 +342,14 @@ describe('folders and deletes', () => {
   })
 
   test('a folder that is made while the last of what lay in it goes, stays', async () => {
-    for (let i = 0; i < 60; i++) {
-      await put(`race/${i}/x`, 'x')
+    for (let i = 0; i < 40; i++) {
+      await put(`pruned/${i}/x`, 'x')
       await Promise.all([
-        s3.send(new sdk.DeleteObjectCommand({ Bucket, Key: `race/${i}/x` })),
-        put(`race/${i}/`, ''),
+        s3.send(new sdk.DeleteObjectCommand({ Bucket, Key: `pruned/${i}/x` })),
+        put(`pruned/${i}/`, ''),
       ])
     }
-    expect(await keys({ Prefix: 'race/' })).toHaveLength(60)
+    expect(await keys({ Prefix: 'pruned/' })).toHaveLength(40)
   })
 
   test('If-Match of a delete: of an object that is replaced meanwhile, the new one stays', async () => {
@@ -358,7 +358,7 @@ describe('folders and deletes', () => {
     const remove = (IfMatch: string) =>
       s3.send(new sdk.DeleteObjectCommand({ Bucket, Key: 'match', IfMatch }))
     expect(await refusal(remove(ETag!))).toEqual(['PreconditionFailed', 412])
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < 25; i++) {
       const { ETag: known } = await put('match', `old ${i}`)
       const [outcome] = await Promise.all([refusal(remove(known!)), put('match', `new ${i}`)])
       // It went before the new one came, or it was not there any more.
@@ -669,6 +669,59 @@ describe('multipart uploads', () => {
     const left: string[] = []
     for await (const { name } of fs.list('/.alluxio-staging')) if (name.includes(of.UploadId)) left.push(name)
     expect(left).toEqual([])
+  })
+
+  /** Bytes of blocks that clients wrote to the worker. */
+  const writtenBytes = async () => {
+    const metrics = await (await fetch(`http://127.0.0.1:${cluster.workers[0]!.webPort}/metrics`)).text()
+    return Number(/^alluxio_worker_written_bytes_total (\d+)/m.exec(metrics)![1])
+  }
+
+  test.each([
+    ['of one length are not copied', [PART, PART, PART, 70_000], true],
+    ['of one length, the last too, are not copied', [PART, PART], true],
+    ['a single one is not copied', [1000], true],
+    ['that differ are', [PART, PART + 1, 100], false],
+    ['whose last is the longest are', [PART, PART, PART + 1], false],
+  ] as const)('parts %s', async (name, lengths, adopted) => {
+    const of = await begin(`joined ${name}`)
+    const bytes = lengths.map((length, i) => patternBytes(20 + i, length))
+    const parts = await Promise.all(bytes.map((one, i) => part(of, i + 1, one)))
+    const before = await writtenBytes()
+    await complete(of, parts)
+    const total = Buffer.concat(bytes)
+    expect((await writtenBytes()) - before).toBe(adopted ? 0 : total.length)
+    const joined = Buffer.from(await (await get(of.Key)).Body!.transformToByteArray())
+    expect(joined.equals(total)).toBe(true)
+    expect((await fs.getStatus(`/${Bucket}/${of.Key}`)).cachedBytes).toBe(total.length)
+  })
+
+  test('completed by many at once it is one object', async () => {
+    const of = await begin('impatient')
+    const bytes = [patternBytes(1, PART), patternBytes(2, 100)]
+    const parts = await Promise.all(bytes.map((one, i) => part(of, i + 1, one)))
+    const told = await Promise.all([1, 2, 3, 4].map(() => complete(of, parts)))
+    expect(new Set(told.map(({ ETag }) => ETag)).size).toBe(1)
+    const joined = Buffer.from(await (await get(of.Key)).Body!.transformToByteArray())
+    expect(joined.equals(Buffer.concat(bytes))).toBe(true)
+  })
+
+  test('an object that is in its place already, of the same parts and words, is not made again', async () => {
+    const uploads = [await begin('same'), await begin('same')]
+    const told: (string | undefined)[] = []
+    const ids: number[] = []
+    for (const of of uploads) {
+      told.push((await complete(of, [await part(of, 1, patternBytes(1, 100))])).ETag)
+      ids.push((await fs.getStatus(`/${Bucket}/same`)).fileId)
+    }
+    expect([told[1], ids[1]]).toEqual([told[0], ids[0]])
+    // Other words make it another object.
+    const other = await begin('same', { ContentType: 'a/b' })
+    await complete(other, [await part(other, 1, patternBytes(1, 100))])
+    expect((await get('same')).ContentType).toBe('a/b')
+    const left: string[] = []
+    for await (const { name } of fs.list('/.alluxio-staging')) left.push(name)
+    for (const { UploadId } of [...uploads, other]) expect(left).not.toContain(`s3-${UploadId}`)
   })
 
   test('what does not fit is refused, and the upload goes on', async () => {

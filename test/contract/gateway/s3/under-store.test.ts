@@ -83,6 +83,33 @@ test.each(['CACHE_THROUGH', 'THROUGH'])(
   },
 )
 
+test('CACHE_THROUGH: an object of parts is there once, whole, when it is completed', async () => {
+  await bucket('joined', 'CACHE_THROUGH')
+  const path = '/joined/object'
+  const begun = await caller.call({ method: 'POST', path, query: [['uploads', '']] })
+  const id = /<UploadId>(.*)<\/UploadId>/.exec(begun.body.toString())![1]!
+  const bodies = [patternBytes(1, 5 * 2 ** 20), patternBytes(2, 5 * 2 ** 20), patternBytes(3, 1000)]
+  let parts = ''
+  for (const [i, body] of bodies.entries()) {
+    const number = String(i + 1)
+    const query = [
+      ['partNumber', number],
+      ['uploadId', id],
+    ] as const
+    const { headers } = await caller.call({ method: 'PUT', path, query, body })
+    parts += `<Part><PartNumber>${number}</PartNumber><ETag>${headers.etag}</ETag></Part>`
+  }
+  expect(existsSync(stored('joined/object'))).toBe(false)
+  const body = `<CompleteMultipartUpload>${parts}</CompleteMultipartUpload>`
+  expect((await caller.call({ method: 'POST', path, query: [['uploadId', id]], body })).status).toBe(200)
+  expect(readFileSync(stored('joined/object')).equals(Buffer.concat(bodies))).toBe(true)
+  expect(await fs.getStatus(path)).toMatchObject({ persisted: true, blockSizeBytes: 5 * 2 ** 20 })
+  // From the under-store it has the same blocks.
+  await fs.free(path, { forced: true })
+  expect((await caller.call({ path })).body.equals(Buffer.concat(bodies))).toBe(true)
+  expect(existsSync(stored('.alluxio-staging'))).toBe(false)
+})
+
 test('MUST_CACHE: never', async () => {
   await bucket('cached', 'MUST_CACHE')
   await caller.call({ method: 'PUT', path: '/cached/object', body: 'x' })
