@@ -121,9 +121,9 @@ class Load {
   #keepAlive(): void {
     const step = async () => {
       const began = performance.now()
-      await this.#round(0, Math.floor(BEAT_MS / 10))
-      if (this.#beating)
-        setTimeout(() => (this.#rounds = step()), Math.max(0, BEAT_MS - (performance.now() - began)))
+      if (this.#beating) await this.#round(0, Math.floor(BEAT_MS / 10))
+      if (!this.#beating) return
+      setTimeout(() => (this.#rounds = step()), Math.max(0, BEAT_MS - (performance.now() - began)))
     }
     this.#rounds = step()
   }

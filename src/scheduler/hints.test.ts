@@ -115,21 +115,6 @@ describe('hints', () => {
     expect(ask(world, file, { top: 1000 }).hosts).toHaveLength(300)
   })
 
-  test('nothing comes from the future, nor is it surer than sure, if time goes back', () => {
-    const world = new HintWorld({ timeoutMs: 1000 })
-    const worker = world.worker(1)
-    const file = hintedFile(3, 1)
-    world.hold(1, file, 0)
-    for (const ahead of [0, 1, 999, 1e9]) {
-      worker.heardMonotonicMs = world.nowMs + ahead
-      const hint = ask(world, file)
-      expect(hint.blocks[0]!.hosts[0]!.freshMs).toBe(0)
-      expect(hint.hosts[0]!.confidence).toBe(1)
-      expect(hint.hosts[0]!.reason).toContain('heard 0 ms ago')
-      world.nowMs -= 500
-    }
-  })
-
   test('a range counts the bytes in it only', () => {
     const world = new HintWorld()
     world.worker(1)
@@ -153,7 +138,7 @@ describe('hints', () => {
     for (let i = 0; i < 2; i++) for (const id of [1, 2]) world.hold(id, file, i)
     expect(ask(world, file).hosts.map(({ host }) => host)).toEqual(['host-1', 'host-2'])
     busy.load = 3
-    world.nowMs += 20
+    world.nowMs += 100
     expect(ask(world, file).hosts.map(({ host }) => host)).toEqual(['host-2', 'host-1'])
     expect(ask(world, file).hosts[1]!.reason).toContain('3 open streams')
     world.worker(3)
@@ -177,12 +162,13 @@ describe('hints', () => {
       hosts: [{ confidence: 0.75 }],
     })
     worker.registering = true
-    expect(ask(world, file).hosts[0]!.confidence).toBe(0.375)
+    world.nowMs += 100
+    expect(ask(world, file).hosts[0]!.confidence).toBe(0.325)
     // Nobody has looked for lost workers yet.
-    world.nowMs += 751
+    world.nowMs += 651
     expect(ask(world, file)).toMatchObject({ cold: true, hosts: [] })
     worker.heardMonotonicMs = world.nowMs
-    world.nowMs += 20
+    world.nowMs += 100
     expect(ask(world, file)).toMatchObject({ cold: false, hosts: [{ host: 'host-1' }] })
   })
 

@@ -230,8 +230,9 @@ export class Hints {
       rows.bytes[TIER_NAMES.length * i + c] = host === undefined ? 0 : tally.bytesOf(host.index, c)
     rows.name[i] = name
     rows.score[i] = seconds > 0 ? Math.round((best / seconds) * 1e6) / 1e6 : 1
-    rows.load[i] = host === undefined ? 0 : hosts.load(host, nowMs)
-    rows.confidence[i] = host === undefined ? 0 : Math.round(hosts.confidence(host, nowMs) * 1000) / 1000
+    rows.load[i] = host === undefined ? 0 : hosts.loadOf(host.index)
+    rows.confidence[i] =
+      host === undefined ? 0 : Math.round(hosts.confidenceOf(host.index, nowMs) * 1000) / 1000
     rows.reason[i] = this.#reason(i, host, nowMs)
   }
 
@@ -248,7 +249,7 @@ export class Hints {
       if (size > 0) held += `${held === '' ? '' : ' and '}${this.#size(size)} in ${TIER_NAMES[c]}`
     }
     if (held === '') return `holds nothing of it; ${this.#size(tally.cachedBytes)} are on other hosts${busy}`
-    return `holds ${held} of ${this.#size(tally.length)}, heard ${Math.round(hosts.ageMs(host, nowMs))} ms ago${busy}`
+    return `holds ${held} of ${this.#size(tally.length)}, heard ${Math.round(hosts.ageOf(host.index, nowMs))} ms ago${busy}`
   }
 
   /** As `formatBytes`: most sizes are multiples of a few blocks. */

@@ -34,8 +34,8 @@ export interface HostsModules {
 }
 
 const TIERS = 16
-/** How old the copies may be that are made of what workers say with every heartbeat, ms. */
-const LOOK_MS = 20
+/** How old the copies may be that are made of what workers say with every heartbeat, ms: what is told seems that much older at most. */
+const LOOK_MS = 100
 /** How often hosts are collected anew at most, ms: after a restart thousands of workers register within seconds. */
 const COLLECT_MS = 100
 /** Names that mean another host to each host. */
@@ -60,6 +60,10 @@ export class Hosts {
   /** What is asked of each replica and host, copied from the workers now and then: they are all over the heap. */
   #aliveUntilMs: Float64Array = new Float64Array(0)
   #slowdown: Float64Array = new Float64Array(0)
+  #load: Float64Array = new Float64Array(0)
+  /** When the live worker was heard of that is silent the longest: of those that are registered, and of those that register. */
+  #heardSteady: Float64Array = new Float64Array(0)
+  #heardRegistering: Float64Array = new Float64Array(0)
   #lookedMs = Number.NEGATIVE_INFINITY
   /** Class of a tier (index into TIER_NAMES), by ordinal * 16 + tier. */
   #classOf: Uint8Array = new Uint8Array(0)
@@ -130,30 +134,23 @@ export class Hosts {
     return false
   }
 
-  load(host: Host, nowMs: number): number {
-    let sum = 0
-    for (const worker of host.workers) if (this.isLive(worker, nowMs)) sum += worker.load
-    return sum
+  /** Open streams of its workers. */
+  loadOf(host: number): number {
+    return this.#load[host]!
   }
 
-  confidence(host: Host, nowMs: number): number {
-    let least = 1
-    let live = false
-    for (const worker of host.workers) {
-      if (!this.isLive(worker, nowMs)) continue
-      live = true
-      const fresh = 1 - Math.max(0, nowMs - worker.heardMonotonicMs) / this.#options.timeoutMs
-      least = Math.min(least, worker.registering ? fresh / 2 : fresh)
-    }
-    return live ? least : 0
+  /** 1 for a host whose workers were heard of right now, down to 0 at their timeout; half while one registers anew. */
+  confidenceOf(host: number, nowMs: number): number {
+    const { timeoutMs } = this.#options
+    const steady = 1 - Math.max(0, nowMs - this.#heardSteady[host]!) / timeoutMs
+    const heardMs = this.#heardRegistering[host]!
+    if (heardMs === Number.POSITIVE_INFINITY) return Math.max(0, steady)
+    return Math.max(0, Math.min(steady, (1 - Math.max(0, nowMs - heardMs) / timeoutMs) / 2))
   }
 
   /** Age of the oldest report among its live workers, ms. */
-  ageMs(host: Host, nowMs: number): number {
-    let age = 0
-    for (const worker of host.workers)
-      if (this.isLive(worker, nowMs)) age = Math.max(age, nowMs - worker.heardMonotonicMs)
-    return age
+  ageOf(host: number, nowMs: number): number {
+    return Math.max(0, nowMs - Math.min(this.#heardSteady[host]!, this.#heardRegistering[host]!))
   }
 
   find(name: string): Host | undefined {
@@ -240,10 +237,31 @@ export class Hosts {
 
   #look(nowMs: number): void {
     const { timeoutMs } = this.#options
+    const workerOf = this.#workerOf
     this.#lookedMs = nowMs
-    for (const [ordinal, worker] of this.#workerOf.entries())
+    for (let ordinal = 0; ordinal < workerOf.length; ordinal++) {
+      const worker = workerOf[ordinal]
       if (worker !== undefined) this.#aliveUntilMs[ordinal] = worker.heardMonotonicMs + timeoutMs
-    for (const host of this.#all) this.#slowdown[host.index] = slowdown(this.load(host, nowMs))
+    }
+    for (let h = 0; h < this.#all.length; h++) this.#lookAt(h, this.#all[h]!.workers, nowMs)
+  }
+
+  #lookAt(h: number, workers: readonly WorkerFact[], nowMs: number): void {
+    let load = 0
+    let steady = Number.POSITIVE_INFINITY
+    let registering = Number.POSITIVE_INFINITY
+    for (let w = 0; w < workers.length; w++) {
+      const worker = workers[w]!
+      if (!this.isLive(worker, nowMs)) continue
+      load += worker.load
+      if (worker.registering) registering = Math.min(registering, worker.heardMonotonicMs)
+      else steady = Math.min(steady, worker.heardMonotonicMs)
+    }
+    const none = steady === Number.POSITIVE_INFINITY && registering === Number.POSITIVE_INFINITY
+    this.#load[h] = load
+    this.#slowdown[h] = slowdown(load)
+    this.#heardSteady[h] = none ? Number.NEGATIVE_INFINITY : steady
+    this.#heardRegistering[h] = registering
   }
 
   /** Which ordinal of the block map means which of them. */
@@ -256,6 +274,9 @@ export class Hosts {
     this.#hostOf = new Int32Array(count).fill(-1)
     this.#aliveUntilMs = new Float64Array(count).fill(Number.NEGATIVE_INFINITY)
     this.#slowdown = new Float64Array(this.#all.length)
+    this.#load = new Float64Array(this.#all.length)
+    this.#heardSteady = new Float64Array(this.#all.length)
+    this.#heardRegistering = new Float64Array(this.#all.length)
     this.#classOf = new Uint8Array(count * TIERS).fill(TIER_NAMES.length - 1)
     this.#workerOf = new Array<WorkerFact | undefined>(count).fill(undefined)
     for (let ordinal = 0; ordinal < count; ordinal++) {

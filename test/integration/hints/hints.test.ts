@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect as connectSocket, type Socket } from 'node:net'
 import { hostname, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -350,12 +351,39 @@ describe('hints of a cluster of three hosts', () => {
     }
   })
 
-  test('two thousand connections ask at once over HTTP', async () => {
+  test('ten thousand clients keep their connections and ask again and again over HTTP', async () => {
     await writeTo('/asked', '127.0.0.1', 1)
-    const answers = await Promise.all(Array.from({ length: 2000 }, () => post('rank', { paths: ['/asked'] })))
-    for (const answer of answers) {
-      expect(answer.status).toBe(200)
-      expect(await answer.json()).toMatchObject([{ path: '/asked', hosts: [{ host: '127.0.0.1' }] }])
+    const body = JSON.stringify({ paths: ['/asked'], blocks: false })
+    const request = `POST /api/v1/hints/rank HTTP/1.1\r\nhost: hints\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+    const ask = (socket: Socket) =>
+      new Promise<string>((resolve, reject) => {
+        let answer = ''
+        const take = (text: string) => {
+          answer += text
+          if (!answer.endsWith('}]}]')) return
+          socket.off('data', take).off('error', reject).off('close', reject)
+          resolve(answer)
+        }
+        socket.on('data', take).on('error', reject).on('close', reject)
+        socket.write(request)
+      })
+    const sockets: Socket[] = []
+    try {
+      for (let wave = 0; wave < 20; wave++) {
+        const fresh = Array.from({ length: 500 }, () =>
+          connectSocket(cluster.master.webPort, '127.0.0.1').setEncoding('latin1').setNoDelay(),
+        )
+        sockets.push(...fresh)
+        await Promise.all(fresh.map(ask))
+      }
+      // All at once, over the same connections.
+      for (const answer of await Promise.all(sockets.map(ask))) {
+        expect(answer.startsWith('HTTP/1.1 200 ')).toBe(true)
+        expect(answer).toContain('"path":"/asked"')
+        expect(answer).toContain('"hosts":[{"host":"127.0.0.1"')
+      }
+    } finally {
+      for (const socket of sockets) socket.destroy()
     }
   })
 
