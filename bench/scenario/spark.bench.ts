@@ -1,7 +1,7 @@
 /**
  * Spark scans Parquet and many small files: on a local folder, warm through `alluxio://`, and by s3a on MinIO with a delay before it.
  *
- *   node bench/scenario/spark.bench.ts [--mib=2048] [--small=10000] [--rounds=4] [--delay=20]
+ *   node bench/scenario/spark.bench.ts [--mib=2048] [--small=10000] [--rounds=4] [--delay=20] [--bases=local,alluxio,s3a]
  *
  * One Spark process with two cores does all; the bases take turns, and the first round warms up and is left out. Prints JSON lines.
  * Needs a JDK, Maven, Python and Go for MinIO; disk for twice the data, memory for once.
@@ -21,6 +21,7 @@ const { values: flags } = parseArgs({
     small: { type: 'string', default: '10000' },
     rounds: { type: 'string', default: '4' },
     delay: { type: 'string', default: '20' },
+    bases: { type: 'string', default: 'local,alluxio,s3a' },
   },
 })
 const BYTES_A_ROW = 75
@@ -48,7 +49,8 @@ interface Told {
   readonly round: number
   readonly base: string
   readonly section: string
-  readonly result: Readonly<Record<string, number>>
+  /** Seconds by kind, and in `parquetCpu` and `smallCpu` those of CPU by process. */
+  readonly result: Readonly<Record<string, unknown>>
 }
 
 function outcomes(): Told[] {
@@ -89,30 +91,37 @@ try {
   for (let i = 0; i < Number(flags.small); i++) writeFileSync(join(data, 'small', `f${i}`), `${i}\n${text}`)
   const rows = Math.round((Number(flags.mib) * 2 ** 20) / BYTES_A_ROW)
   await submit(['--base', `local=file://${data}/x`, '--sections', 'fill', '--rows', String(rows)])
-  for (const folder of ['scan', 'small']) await upload(folder)
+  if (flags.bases.includes('s3a')) for (const folder of ['scan', 'small']) await upload(folder)
   const fs = await cluster.connect()
   for await (const { path, folder } of fs.list('/data', { recursive: true })) if (!folder) await fs.load(path)
-  const bases = {
+  const all = {
     local: `file://${data}/x`,
     alluxio: `alluxio://${cluster.webHdfs}/data/x`,
     s3a: `s3a://${minio.bucket}/x`,
   }
-  const named = Object.entries(bases).flatMap(([name, uri]) => ['--base', `${name}=${uri}`])
-  await submit([...named, '--sections', 'scan', '--rounds', flags.rounds])
-  report(Object.keys(bases))
+  const bases = Object.entries(all).filter(([name]) => flags.bases.split(',').includes(name))
+  const named = bases.flatMap(([name, uri]) => ['--base', `${name}=${uri}`])
+  const daemons = { proxy: cluster.proxy!, master: cluster.master, worker: cluster.workers[0]! }
+  const processes = Object.entries(daemons).flatMap(([name, { pid }]) => ['--process', `${name}=${pid}`])
+  await submit([...named, ...processes, '--sections', 'scan', '--rounds', flags.rounds])
+  report(bases.map(([name]) => name))
 } finally {
   await cluster.dispose()
   await Promise.all([minio.stop(), toxiproxy.stop()])
   spark.remove()
 }
 
+/** Medians of the rounds, without the first one. */
 function report(bases: readonly string[]): void {
-  const told = outcomes()
-  const median = (base: string, kind: string) => {
-    const seconds = told
-      .filter((each) => each.base === base && each.round > 0)
-      .map(({ result }) => result[kind]!)
-    return seconds.sort((a, b) => a - b)[Math.floor(seconds.length / 2)]!
+  const told = outcomes().filter(({ round }) => round > 0)
+  const values = (base: string, field: string) =>
+    told.filter((each) => each.base === base).map(({ result }) => result[field])
+  const median = (numbers: number[]) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!
+  const cpu = (base: string, kind: string) => {
+    const rounds = values(base, `${kind}Cpu`) as Readonly<Record<string, number>>[]
+    return Object.fromEntries(
+      Object.keys(rounds[0]!).map((name) => [name, median(rounds.map((used) => used[name]!))]),
+    )
   }
   const bytes = readdirSync(join(data, 'scan')).reduce(
     (sum, name) => sum + statSync(join(data, 'scan', name)).size,
@@ -122,11 +131,11 @@ function report(bases: readonly string[]): void {
     JSON.stringify({ parquetBytes: bytes, smallFiles: Number(flags.small), delayMs: Number(flags.delay) }),
   )
   for (const kind of ['parquet', 'small']) {
-    const seconds = Object.fromEntries(bases.map((base) => [base, median(base, kind)]))
-    const ratio = (a: number, b: number) => Number((a / b).toFixed(2))
-    const { alluxio, local, s3a } = seconds as { alluxio: number; local: number; s3a: number }
-    console.log(
-      JSON.stringify({ kind, seconds, ofLocal: ratio(alluxio, local), fasterThanS3a: ratio(s3a, alluxio) }),
-    )
+    const seconds = Object.fromEntries(bases.map((base) => [base, median(values(base, kind) as number[])]))
+    const cpuSeconds = Object.fromEntries(bases.map((base) => [base, cpu(base, kind)]))
+    const ratio = (a = Number.NaN, b = Number.NaN) => Number((a / b).toFixed(2))
+    const { alluxio, local, s3a } = seconds
+    const ratios = { ofLocal: ratio(alluxio, local), fasterThanS3a: ratio(s3a, alluxio) }
+    console.log(JSON.stringify({ kind, seconds, ...ratios, cpuSeconds }))
   }
 }

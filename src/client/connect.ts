@@ -26,6 +26,7 @@ import { LocalBlocks } from './local-block.ts'
 import { PathDefaults } from './path-defaults.ts'
 import { syncsOf } from './syncs.ts'
 import { TierFiles } from './tier-files.ts'
+import { TierFolders } from './tier-folders.ts'
 import type { ConnectOptions, FileSystem } from './types.ts'
 import { UfsDoor, type UfsDoorModules } from './ufs-door.ts'
 import { type Address, Workers } from './workers.ts'
@@ -116,6 +117,7 @@ class Clients {
       workers,
       paths: new PathDefaults({ maxAgeMs: config.get(o.CONF_SYNC_INTERVAL) }, { fs, runtime, log }),
       tierFiles,
+      tierFolders: new TierFolders({ runtime, log }),
       locals: new LocalBlocks({ tierFiles, log }),
       ufs: new UfsDoor({ fs, config, runtime, log, openStore: modules.openStore }),
       runtime,

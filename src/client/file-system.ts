@@ -10,11 +10,12 @@ import { BlockedFileWriter } from './file-writer.ts'
 import { listEntries } from './listing.ts'
 import { Loading } from './loading.ts'
 import type { LocalBlocks } from './local-block.ts'
-import { locateFile, placesOf } from './located-file.ts'
+import { locateFile, placesOf, placesOfFiles } from './located-file.ts'
 import { OpenFile } from './open-file.ts'
 import { type PathDefaults, pathDefault } from './path-defaults.ts'
 import { ReadTallies } from './read-tally.ts'
 import type { TierFiles } from './tier-files.ts'
+import type { TierFolders } from './tier-folders.ts'
 import type {
   Admin,
   AttributeChanges,
@@ -55,10 +56,11 @@ export interface ClientModules {
   readonly admin: Admin
   readonly syncs: Syncs
   readonly hints: Hints
-  readonly paths: PathDefaults
   readonly doubts: Doubts
+  readonly paths: PathDefaults
   readonly workers: Workers
   readonly tierFiles: TierFiles
+  readonly tierFolders: TierFolders
   readonly locals: LocalBlocks
   readonly ufs: UfsDoor
   readonly runtime: Runtime
@@ -71,7 +73,7 @@ type CreateRequest = Infer<(typeof MasterFs)['methods']['create']['request']>
 type Created = Infer<(typeof MasterFs)['methods']['create']['response']>
 
 const COMMAND_ID_BYTES = 16
-/** Files of one call to `blocks`. */
+/** Blocks of one call. */
 const BLOCKS_PER_CALL = 1000
 
 export class ClusterFileSystem implements FileSystem {
@@ -328,19 +330,20 @@ export class ClusterFileSystem implements FileSystem {
     const status = statusOfEntry(path, entry)
     if (status.folder)
       throw new AlluxioError('IS_A_DIRECTORY', `${path} is a directory`, { details: { path } })
-    return placesOf(status, this.#fs, BLOCKS_PER_CALL)
+    return placesOf(status, this.#fs)
   }
 
   placesOf(statuses: readonly FileStatus[]): Promise<readonly (readonly BlockPlace[])[]> {
-    return Promise.all(statuses.map((status) => placesOf(status, this.#fs, BLOCKS_PER_CALL)))
+    return placesOfFiles(statuses, this.#fs)
   }
 
   locate(given: string, options: LocateOptions): Promise<LocatedFile> {
     const path = canonicalPath(given)
-    const { offset = 0, maxBlocks = BLOCKS_PER_CALL, hosts, signal } = options
+    const { offset = 0, maxBlocks = BLOCKS_PER_CALL, hosts, certain = false, signal } = options
     const syncIntervalMs = this.#syncInterval(path, undefined)
     const policy = this.#options.ufsReadPolicy
-    return locateFile({ path, offset, maxBlocks, hosts, syncIntervalMs, policy, signal }, this.#modules)
+    const request = { path, offset, maxBlocks, hosts, certain, syncIntervalMs, policy, signal }
+    return locateFile(request, this.#modules)
   }
 
   async persist(path: string): Promise<boolean> {

@@ -94,6 +94,12 @@ describe('listing', () => {
     await listing.return(undefined)
   })
 
+  it('asks for no page behind what is wanted', async () => {
+    const { fs, asked } = masterOf(tree)
+    expect(await paths(listEntries(fs, '/', { pageSize: 2, limit: 3 }))).toEqual(['/a', '/b', '/c'])
+    expect(asked).toEqual(['/@', '/@b'])
+  })
+
   it('walks depth first, parents before children, past what vanished', async () => {
     const { fs } = masterOf(tree)
     expect(await paths(listEntries(fs, '/', { recursive: true, pageSize: 1 }))).toEqual([

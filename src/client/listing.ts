@@ -17,6 +17,8 @@ interface Level {
   statuses: readonly FileStatus[]
   index: number
   next: Promise<Page> | undefined
+  /** Entries that are still wanted. */
+  left: number
 }
 
 /** Entries of a directory in name order; of a file, that file. Recursive: depth first, parents before children. */
@@ -44,7 +46,8 @@ export async function* listEntries(
 }
 
 function open(fs: Client<typeof MasterFs>, path: string, options: ListOptions, startAfter?: string): Level {
-  return { path, statuses: [], index: 0, next: fetchPage(fs, path, options, startAfter) }
+  const left = options.limit ?? Number.POSITIVE_INFINITY
+  return { path, statuses: [], index: 0, next: fetchPage(fs, path, options, startAfter, left), left }
 }
 
 /** `below`: a directory under the one asked for, which another client may delete meanwhile. */
@@ -57,7 +60,9 @@ async function turnPage(
   try {
     const page = await level.next!
     level.statuses = page.statuses
-    level.next = page.cursor === undefined ? undefined : fetchPage(fs, level.path, options, page.cursor)
+    level.left -= page.statuses.length
+    const isLast = page.cursor === undefined || level.left <= 0
+    level.next = isLast ? undefined : fetchPage(fs, level.path, options, page.cursor, level.left)
     // A caller that stops early leaves this page unread; its failure must not count as unhandled.
     level.next?.catch(() => {})
   } catch (error) {
@@ -73,8 +78,9 @@ async function fetchPage(
   path: string,
   options: ListOptions,
   cursor: string | undefined,
+  left: number,
 ): Promise<Page> {
-  const limit = options.pageSize ?? PAGE_ENTRIES
+  const limit = Math.min(left, options.pageSize ?? PAGE_ENTRIES)
   if (!Number.isInteger(limit) || limit < 1) {
     throw new AlluxioError('INVALID_ARGUMENT', `pageSize ${limit} is not a positive whole number`)
   }

@@ -66,14 +66,17 @@ export interface LocatedBlock {
   /** Offset in the file and length, bytes. */
   readonly offset: number
   readonly length: number
-  /** In the order in which they are to be asked, those on the reader's host and those that hold it first; any serves any block. */
+  /**
+   * In the order in which they are to be asked, those on the reader's host and those that hold it first; any serves any block. Where a
+   * tier file was concluded, its holders alone.
+   */
   readonly workers: readonly WorkerStatus['address'][]
   /** Whether one of them is on the reader's host. */
   readonly near: boolean
   /** Whether nobody caches it. @default false */
   readonly cold?: boolean
-  /** Its tier file there; `trustSeal` as in docs/decisions/0002. */
-  readonly local?: { readonly path: string; readonly trustSeal: boolean }
+  /** Its tier file there, at the first of these paths that exists, if any does; `trustSeal` as in docs/decisions/0002. */
+  readonly local?: { readonly paths: readonly string[]; readonly trustSeal: boolean }
 }
 
 export interface LocatedFile {
@@ -90,6 +93,12 @@ export interface LocateOptions {
   readonly maxBlocks?: number
   /** Names and addresses of the reader's host, in lower case. */
   readonly hosts: ReadonlySet<string>
+  /**
+   * Ask the workers on that host for their tier files, which costs a call a block, for a reader who did not find what was concluded
+   * from the block's name.
+   * @default false
+   */
+  readonly certain?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -159,6 +168,8 @@ export interface ListOptions {
   readonly recursive?: boolean
   /** Entries a page. @default 1000 */
   readonly pageSize?: number
+  /** Entries of a directory, after which no page is fetched ahead. */
+  readonly limit?: number
   /** Name behind which it begins. */
   readonly startAfter?: string
   readonly syncIntervalMs?: number
@@ -279,7 +290,7 @@ export interface FileSystem extends AsyncDisposable {
   open(path: string, options?: OpenOptions): Promise<FileReader>
   /** For a reader outside of this library: what `open` learns, and the tier files on the reader's host. @throws as `open` */
   locate(path: string, options: LocateOptions): Promise<LocatedFile>
-  /** Places of the blocks of files as they were listed; those that nobody caches cost no call. */
+  /** Places of the blocks of files as they were listed, by one call for many; those that nobody caches cost none. */
   placesOf(statuses: readonly FileStatus[]): Promise<readonly (readonly BlockPlace[])[]>
   /**
    * Has workers cache all blocks of a file; its bytes do not come here. When it resolves the master knows where they are.

@@ -7,32 +7,37 @@ import { AlluxioError, isAlluxioError, STAGING_PATH } from '../../core/index.ts'
 import { type BlockTokens, TOKEN_PARAMETER } from './block-token.ts'
 import type { DataWorkers } from './data-workers.ts'
 import type { Operation } from './operation.ts'
+import { BATCH, PAGE } from './reads.ts'
 import { invalid } from './request.ts'
-import { blockLocations, type HolderOf, statusJson } from './statuses.ts'
+import { type HolderOf, placesJson, statusJson } from './statuses.ts'
 
 /** Blocks of one answer at most. */
 const MAX_BLOCKS = 256
 const MAX_HOSTS = 16
 const HOST = /^[A-Za-z0-9._:-]{1,255}$/
-/** Entries of one answer to LISTLOCATED. */
-const BATCH = 1000
+/** Callers' hosts that are remembered. */
+const MAX_KNOWN = 1000
 
 /**
- * OPENFILE: `offset`, a byte of the first block told; `blocks`, how many; `host`, names and addresses of the caller's host. Answers with
- * `{OpenFile: {FileStatus, from, access, workers: [{host, webPort}], blocks: [{id, length, at, near, path?, trustSeal?}]}}`: `at` are indices
- * of workers in the order to ask them for `OPEN` with the parameters of `access`; `path` the tier file of the block on the caller's host.
+ * OPENFILE: `offset`, a byte of the first block told; `blocks`, how many; `host`, names and addresses of the caller's host; `certain`, whether
+ * workers are asked for tier files, for a caller who did not find what was concluded. Answers with
+ * `{OpenFile: {FileStatus, from, access, workers: [{host, webPort}], blocks: [{id, length, at, near, cold?, paths?, trustSeal?}]}}`: `at` are indices
+ * of workers in the order to ask them for `OPEN` with the parameters of `access`; `paths` those at which the tier file of the block may be on
+ * the caller's host. Where tier files were concluded for all blocks, `access` is empty: most readers need none, others ask for it with `certain`.
  */
 export function openFile(tokens: BlockTokens): Operation {
+  const hosts = new HostLists()
   return async ({ fs, asked, user }) => {
     const { path } = asked
-    const [located, token] = await Promise.all([
-      locate(fs, path, {
-        offset: asked.integer('offset') ?? 0,
-        maxBlocks: Math.min(MAX_BLOCKS, asked.integer('blocks', 1) ?? MAX_BLOCKS),
-        hosts: hostsOf(asked.get('host') ?? ''),
-      }),
-      tokens.issue({ op: 'OPEN', path, user }),
-    ])
+    const certain = asked.boolean('certain', false)
+    const located = await locate(fs, path, {
+      offset: asked.integer('offset') ?? 0,
+      maxBlocks: Math.min(MAX_BLOCKS, asked.integer('blocks', 1) ?? MAX_BLOCKS),
+      hosts: hosts.of(asked.get('host') ?? ''),
+      certain,
+    })
+    const needsNone = !certain && located.blocks.every(({ local }) => local !== undefined)
+    const access = needsNone ? '' : `${TOKEN_PARAMETER}=${await tokens.issue({ op: 'OPEN', path, user })}`
     const workers = new Map<number, { readonly index: number; readonly json: object }>()
     const indexOf = ({ id, host, webPort }: LocatedBlock['workers'][number]) => {
       let known = workers.get(id)
@@ -53,7 +58,7 @@ export function openFile(tokens: BlockTokens): Operation {
     const status = statusJson(located.status, '')
     const rest = {
       from: located.firstBlock,
-      access: `${TOKEN_PARAMETER}=${token}`,
+      access,
       workers: [...workers.values()].map(({ json }) => json),
       blocks,
     }
@@ -74,12 +79,23 @@ async function locate(fs: FileSystem, path: string, options: LocateOptions): Pro
   }
 }
 
-function hostsOf(text: string): ReadonlySet<string> {
-  const hosts = text === '' ? [] : text.split(',')
-  if (hosts.length > MAX_HOSTS || !hosts.every((host) => HOST.test(host))) {
-    throw invalid('host', text.slice(0, 80), `it must be at most ${MAX_HOSTS} names or addresses`)
+/** What callers say of their hosts, read once: a host says the same each time. */
+class HostLists {
+  readonly #known = new Map<string, ReadonlySet<string>>()
+
+  /** @throws INVALID_ARGUMENT */
+  of(text: string): ReadonlySet<string> {
+    const known = this.#known.get(text)
+    if (known !== undefined) return known
+    const hosts = text === '' ? [] : text.split(',')
+    if (hosts.length > MAX_HOSTS || !hosts.every((host) => HOST.test(host))) {
+      throw invalid('host', text.slice(0, 80), `it must be at most ${MAX_HOSTS} names or addresses`)
+    }
+    const names = new Set(hosts.map((host) => host.toLowerCase()))
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear()
+    this.#known.set(text, names)
+    return names
   }
-  return new Set(hosts.map((host) => host.toLowerCase()))
 }
 
 /** LISTLOCATED: as LISTSTATUS_BATCH, `{LocatedListing: {entries: [{FileStatus, blocks?}], more}}`. */
@@ -90,7 +106,7 @@ export function listLocated(workers: DataWorkers): Operation {
     const startAfter = asked.get('startafter') ?? ''
     const page = []
     let more = false
-    const options = { pageSize: BATCH + 1, ...(startAfter === '' ? {} : { startAfter }) }
+    const options = { ...PAGE, ...(startAfter === '' ? {} : { startAfter }) }
     for await (const status of fs.list(path, options)) {
       if (status.path === STAGING_PATH) continue
       more = page.length === BATCH
@@ -102,7 +118,7 @@ export function listLocated(workers: DataWorkers): Operation {
       const own = statusJson(status, status.path === path ? '' : status.name)
       return status.folder
         ? `{"FileStatus":${own}}`
-        : `{"FileStatus":${own},"blocks":${JSON.stringify(blockLocations(places[i]!, holderOf))}}`
+        : `{"FileStatus":${own},"blocks":${placesJson(places[i]!, holderOf)}}`
     })
     return `{"LocatedListing":{"entries":[${entries.join(',')}],"more":${more}}}`
   }

@@ -13,8 +13,10 @@ import {
   statusJson,
 } from './statuses.ts'
 
-/** Entries of one answer to LISTSTATUS_BATCH. */
-const BATCH = 1000
+/** Entries of one page of a listing. */
+export const BATCH = 1000
+/** One call fetches them, one more to know whether there are more, and the folder of staged files, which is not shown. */
+export const PAGE = { pageSize: BATCH + 2, limit: BATCH + 2 }
 /** Characters of a listing that are sent together. */
 const CHUNK_LENGTH = 128 * 1024
 
@@ -58,10 +60,7 @@ export const listStatusBatch: Operation = async ({ fs, asked }) => {
   const startAfter = asked.get('startafter') ?? ''
   const statuses: string[] = []
   let more = false
-  for await (const status of fs.list(path, {
-    pageSize: BATCH + 1,
-    ...(startAfter === '' ? {} : { startAfter }),
-  })) {
+  for await (const status of fs.list(path, { ...PAGE, ...(startAfter === '' ? {} : { startAfter }) })) {
     if (status.path === STAGING_PATH) continue
     more = statuses.length === BATCH
     if (more) break

@@ -64,7 +64,21 @@ export function blockLocationsJson(places: readonly BlockPlace[], holderOf: Hold
   return JSON.stringify({ BlockLocations: { BlockLocation: blockLocations(places, holderOf) } })
 }
 
-export function blockLocations(places: readonly BlockPlace[], holderOf: HolderOf): object[] {
+/** What LISTLOCATED tells of the blocks of a file: of the above what its reader needs. */
+export function placesJson(places: readonly BlockPlace[], holderOf: HolderOf): string {
+  const told = places.map((place) => {
+    const hosts = hostsOf(place, holderOf)
+    return {
+      offset: place.offset,
+      length: place.length,
+      hosts: hosts.map(({ host }) => host),
+      names: hosts.map(({ host, port }) => `${host}:${port}`),
+    }
+  })
+  return JSON.stringify(told)
+}
+
+function blockLocations(places: readonly BlockPlace[], holderOf: HolderOf): object[] {
   return places.map((place) => {
     const hosts = hostsOf(place, holderOf)
     return {

@@ -1,7 +1,9 @@
 import alluxio.client.AlluxioClient;
 import alluxio.client.ClientOptions;
 import alluxio.client.FileReader;
+import alluxio.client.FileStatus;
 import alluxio.client.FileWriter;
+import alluxio.client.Listing;
 import alluxio.client.RemoteFailure;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
@@ -74,6 +76,8 @@ public final class Probe {
         return Boolean.toString(client.delete(words[1], true));
       case "hosts":
         return client.blockPlaces(words[1], 0, Long.MAX_VALUE).get(0).hosts().toString();
+      case "each":
+        return each(words[1]);
       case "list":
         return Integer.toString(client.listLocated(words[1], null).entries().size());
       case "tally":
@@ -84,6 +88,31 @@ public final class Probe {
       default:
         throw new IllegalArgumentException(words[0]);
     }
+  }
+
+  /** Lists a folder with places, opens each file and reads it. */
+  private String each(String folder) throws Exception {
+    int files = 0;
+    int places = 0;
+    long bytes = 0;
+    byte[] buffer = new byte[64 * 1024];
+    String after = null;
+    for (boolean more = true; more; ) {
+      Listing page = client.listLocated(folder, after);
+      for (int i = 0; i < page.entries().size(); i++) {
+        FileStatus status = page.entries().get(i);
+        if (!page.places().get(i).get(0).hosts().isEmpty()) places++;
+        try (FileReader reader = client.open(status.path())) {
+          long at = 0;
+          for (int n = reader.read(at, buffer, 0, buffer.length); n > 0; n = reader.read(at, buffer, 0, buffer.length)) at += n;
+          bytes += at;
+        }
+        files++;
+        after = status.name();
+      }
+      more = page.hasMore();
+    }
+    return files + " files, " + places + " places, " + bytes + " bytes";
   }
 
   /** SHA-256 of a range, read in order by buffers of a size. */

@@ -197,18 +197,28 @@ def fill(spark, base, arguments):
 
 @section
 def scan(spark, base, arguments):
-    """Seconds of whole scans: Parquet, every column; the text of many files."""
+    """Seconds of whole scans, and of CPU meanwhile: Parquet, every column; the text of many files."""
     parent = base.rsplit("/", 1)[0]
     kinds = {
         "parquet": lambda: spark.read.parquet(parent + "/scan").selectExpr("bit_xor(xxhash64(*))").collect(),
         "small": lambda: spark.read.text(parent + "/" + arguments.small).selectExpr("bit_xor(xxhash64(*))").collect(),
     }
+    pids = {"spark": spark._jvm.java.lang.ProcessHandle.current().pid()}
+    pids.update(pair.split("=") for pair in arguments.process)
     told = {}
     for kind, work in kinds.items():
-        started = time.monotonic()
+        before, started = {name: cpu(pid) for name, pid in pids.items()}, time.monotonic()
         work()
         told[kind] = round(time.monotonic() - started, 3)
+        told[kind + "Cpu"] = {name: round(cpu(pid) - before[name], 2) for name, pid in pids.items()}
     return told
+
+
+def cpu(pid):
+    """Seconds of CPU that a process has used."""
+    with open(f"/proc/{pid}/stat", encoding="latin-1") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
 
 
 def main():
@@ -221,6 +231,7 @@ def main():
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--slices", type=int, default=16)
     parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--process", action="append", default=[], help="NAME=PID, whose CPU a scan tells")
     parser.add_argument("--every", type=int, default=10)
     arguments = parser.parse_args()
     spark = SparkSession.builder.appName("workload").config("spark.sql.session.timeZone", "UTC").getOrCreate()

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { FileSystem } from '../../../../src/client/index.ts'
 import { Cluster, patternBytes } from '../../../support/cluster.ts'
+import { counted, growth } from '../../../support/counters.ts'
 import { writeWhole } from '../../../support/whole-file.ts'
 import { type Answer, ask, exceptionOf, Hdfs } from './http.ts'
 
@@ -16,7 +17,7 @@ interface OpenFile {
     readonly length: number
     readonly at: readonly number[]
     readonly near: boolean
-    readonly path?: string
+    readonly paths?: readonly string[]
     readonly trustSeal?: boolean
   }[]
 }
@@ -45,13 +46,32 @@ async function open(path: string, parameters: Record<string, string> = {}): Prom
 describe('OPENFILE', () => {
   const bytes = patternBytes(3, 1000 * KIB)
 
-  test('tells blocks, workers and tier files, and what lets requests in', async () => {
+  test('concludes tier files, and asks for no more than that', async () => {
     await writeWhole(fs, '/file', bytes, 'MUST_CACHE')
     const file = await open('/file')
+    expect(file.access).toBe('')
+    for (const { near, paths, trustSeal, at } of file.blocks) {
+      expect([near, trustSeal, existsSync(paths![0]!), at.length]).toEqual([true, true, true, 1])
+    }
+    // One that is persisted loses its mark, which the namespace knows a little before the file does.
+    await fs.persist('/file')
+    await until(async () => (await fs.getStatus('/file')).persisted)
+    for (const { paths } of (await open('/file')).blocks) {
+      expect([paths!.length, paths!.some((path) => existsSync(path))]).toEqual([2, true])
+    }
+  })
+
+  test('tells blocks, workers and tier files, and what lets requests in', async () => {
+    const file = await open('/file', { certain: 'true' })
     expect(file.FileStatus.length).toBe(bytes.length)
     expect(file.blocks.map(({ length }) => length)).toEqual([256 * KIB, 256 * KIB, 256 * KIB, 232 * KIB])
-    for (const { near, path, trustSeal, at } of file.blocks) {
-      expect([near, trustSeal, existsSync(path!), at.length]).toEqual([true, true, true, 2])
+    for (const { near, paths, trustSeal, at } of file.blocks) {
+      expect([near, trustSeal, paths!.map((path) => existsSync(path)), at.length]).toEqual([
+        true,
+        true,
+        [true],
+        2,
+      ])
     }
     const { host, webPort } = file.workers[file.blocks[1]!.at[0]!]!
     const target = `/webhdfs/v1/file?op=OPEN&offset=262144&length=1000&fileid=${file.FileStatus.fileId}&${file.access}`
@@ -69,7 +89,7 @@ describe('OPENFILE', () => {
     expect([from, blocks.length]).toEqual([2, 1])
     for (const host of ['10.1.2.3', '']) {
       const [first] = (await open('/file', { host })).blocks
-      expect([first!.near, first!.path]).toEqual([false, undefined])
+      expect([first!.near, first!.paths]).toEqual([false, undefined])
       expect(first!.at.length).toBeGreaterThan(0)
     }
     expect((await open('/file', { offset: '99999999' })).from).toBe(3)
@@ -78,9 +98,10 @@ describe('OPENFILE', () => {
   test('a cold file has workers to ask, an empty one and one being written have no blocks', async () => {
     await writeWhole(fs, '/cold', bytes, 'THROUGH')
     const cold = await open('/cold')
-    expect(cold.blocks.map(({ near, path, at }) => [near, path, at.length])).toEqual(
+    expect(cold.blocks.map(({ near, paths, at }) => [near, paths, at.length])).toEqual(
       Array(4).fill([true, undefined, 2]),
     )
+    expect(cold.access).not.toBe('')
     await fs.createEmpty('/empty')
     expect((await open('/empty')).blocks).toEqual([])
     const writer = await fs.create('/written')
@@ -99,9 +120,27 @@ describe('OPENFILE', () => {
     for (const host of ['a b', '"', Array(17).fill('a').join(), 'x'.repeat(256)]) {
       expect(await refused('/file', { host })).toBe('IllegalArgumentException')
     }
+    expect(await refused('/file', { certain: 'maybe' })).toBe('IllegalArgumentException')
     expect(await refused('/file', { blocks: '0' })).toBe('IllegalArgumentException')
     expect(await refused('/file', { offset: '-1' })).toBe('IllegalArgumentException')
   })
+})
+
+test('an open of a cached file is one call to the master and none to a worker, which hears of it later', async () => {
+  for (let i = 0; i < 100; i++) await writeWhole(fs, `/small/${i}`, patternBytes(i, 4 * KIB), 'MUST_CACHE')
+  await open('/small/0')
+  const { master, workers } = cluster
+  const heard = () => counted(workers, 'alluxio_worker_local_opens_total')
+  const before = await heard()
+  const calls = [
+    [[master], 'rpc_calls_total', 'master.fs.open'],
+    [workers, 'rpc_calls_total', 'worker.block.localPath'],
+  ] as const
+  const grown = await growth(calls, async () => {
+    for (let i = 0; i < 100; i++) await open(`/small/${i}`)
+  })
+  expect(grown).toEqual([100, 0])
+  await until(async () => (await heard()) >= before + 100)
 })
 
 test('LISTLOCATED lists in pages, with the places of what is cached', async () => {
@@ -123,6 +162,10 @@ test('LISTLOCATED lists in pages, with the places of what is cached', async () =
     more = page.more
   }
   expect([pages, entries.length]).toEqual([2, 1005])
+  const counters = ['list', 'blocksOfFiles', 'blocks'].map(
+    (method) => [[cluster.master], 'rpc_calls_total', `master.fs.${method}`] as const,
+  )
+  expect(await growth(counters, () => hdfs.call('GET', '/many', 'LISTLOCATED'))).toEqual([1, 1, 0])
   const blocksOf = (name: string) => entries.find(({ FileStatus }) => FileStatus.pathSuffix === name)!.blocks
   expect(blocksOf('0500.warm')!.map(({ hosts }) => hosts)).toEqual([['127.0.0.1'], ['127.0.0.1']])
   expect(blocksOf('0501.cold')!.map(({ length, hosts }) => [length, hosts])).toEqual([
@@ -132,3 +175,10 @@ test('LISTLOCATED lists in pages, with the places of what is cached', async () =
   expect(blocksOf('0502.folder')).toBeUndefined()
   expect(blocksOf('0000')).toEqual([])
 }, 60_000)
+
+async function until(done: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; !(await done()); i++) {
+    if (i === 200) throw new Error('it does not come to that')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}

@@ -81,9 +81,9 @@ public final class AlluxioClient implements Closeable {
     return BlockPlace.listOf(locations.get("BlockLocation"));
   }
 
-  /** One round trip: metadata, blocks and, for those on this host, their tier files. */
+  /** One round trip: metadata, blocks and, for those on this host, where their tier files are. */
   public FileReader open(String path) throws IOException {
-    return new FileReader(this, path, openFile(path, 0));
+    return new FileReader(this, path, openFile(path, 0, false));
   }
 
   /**
@@ -201,8 +201,8 @@ public final class AlluxioClient implements Closeable {
     pool.close();
   }
 
-  OpenFile openFile(String path, long offset) throws IOException {
-    return OpenFile.ask(gateway, path, offset, hostNames);
+  OpenFile openFile(String path, long offset, boolean certain) throws IOException {
+    return OpenFile.ask(gateway, path, offset, certain, hostNames);
   }
 
   /** The answer of a worker to a request for bytes, its head read and good. */

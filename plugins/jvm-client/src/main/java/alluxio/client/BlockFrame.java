@@ -61,6 +61,17 @@ final class BlockFrame {
     byte[] tail = new byte[TAIL_BYTES];
     if (size <= TAIL_BYTES) throw new IOException(path + " is no block file");
     readFully(channel, ByteBuffer.wrap(tail), size - TAIL_BYTES, path);
+    return of(tail, size, path);
+  }
+
+  /** As {@code read}, of a file that was read as a whole. */
+  static BlockFrame of(ByteBuffer file, String path) throws IOException {
+    int size = file.limit();
+    if (size <= TAIL_BYTES) throw new IOException(path + " is no block file");
+    return of(java.util.Arrays.copyOfRange(file.array(), size - TAIL_BYTES, size), size, path);
+  }
+
+  private static BlockFrame of(byte[] tail, long size, String path) throws IOException {
     long check = value(tail, CHECK_AT);
     byte[] checked = tail.clone();
     java.util.Arrays.fill(checked, CHECK_AT, CHECK_AT + VALUE_BYTES, (byte) '0');

@@ -71,12 +71,12 @@ public final class FileReader implements Closeable {
     for (long at = position; at < position + count; ) {
       int index = (int) (at / blockSize);
       OpenFile.Block block = blocks[index];
-      if (block == null) block = find(index);
+      if (block == null) block = find(index, false);
       int n = (int) Math.min(position + count - at, block.offset + block.length - at);
       boolean isRead = readLocal(block, at, target, n);
       if (!isRead && block.vanished) {
         block.vanished = false;
-        block = find(index);
+        block = find(index, true);
         isRead = readLocal(block, at, target, n);
         block.vanished = false;
       }
@@ -112,9 +112,9 @@ public final class FileReader implements Closeable {
     }
   }
 
-  /** Asks the gateway where a block is now. */
-  private OpenFile.Block find(int index) throws IOException {
-    OpenFile file = client.openFile(path, index * blockSize);
+  /** Asks the gateway where a block is now, {@code certain} as of {@code OpenFile}. */
+  private OpenFile.Block find(int index, boolean certain) throws IOException {
+    OpenFile file = client.openFile(path, index * blockSize, certain);
     if (file.status.fileId() != status.fileId() || file.status.length() != length) {
       throw new FileNotFoundException(path + " was replaced by another file while it was read");
     }
@@ -137,7 +137,7 @@ public final class FileReader implements Closeable {
   private boolean readLocal(OpenFile.Block block, long at, ByteBuffer target, int count) {
     TierFile file = block.local;
     if (file == null || !file.retain()) {
-      if (block.path == null || block.localFailed || !client.options.shortCircuit) return false;
+      if (block.paths == null || block.localFailed || !client.options.shortCircuit) return false;
       file = openLocal(block);
       if (file == null) return false;
     }
@@ -162,8 +162,7 @@ public final class FileReader implements Closeable {
       TierFile known = block.local;
       if (known != null && known.retain()) return known;
       try {
-        boolean trust = block.trustSeal && !client.options.verifyAlways;
-        TierFile file = client.tierFiles.open(block.path, block.id, block.length, trust);
+        TierFile file = openTierFile(block);
         if (closed || !file.retain()) {
           client.tierFiles.release(file);
           return null;
@@ -177,6 +176,18 @@ public final class FileReader implements Closeable {
         block.vanished = e instanceof NoSuchFileException;
         client.tally.failures.increment();
         return null;
+      }
+    }
+  }
+
+  /** @throws NoSuchFileException when it is nowhere */
+  private TierFile openTierFile(OpenFile.Block block) throws IOException {
+    boolean trust = block.trustSeal && !client.options.verifyAlways;
+    for (int i = 0; ; i++) {
+      try {
+        return client.tierFiles.open(block.paths.get(i), block.id, block.length, trust);
+      } catch (NoSuchFileException e) {
+        if (i + 1 == block.paths.size()) throw e;
       }
     }
   }
@@ -322,7 +333,7 @@ public final class FileReader implements Closeable {
 
     /** An answer whose head was good. @throws the last failure once none is left and time is over */
     HttpConnection open(long from, long to) throws IOException {
-      if (next == 0 && block.isOld()) block = find(index);
+      if (next == 0 && block.isOld()) block = find(index, true);
       for (; ; ) {
         while (next < block.sources.size()) {
           String source = block.sources.get(next);
@@ -341,7 +352,7 @@ public final class FileReader implements Closeable {
           Gateway.pause(pauseMs);
           pauseMs = Math.min(2_000, 2 * pauseMs);
         }
-        block = find(index);
+        block = find(index, true);
         next = 0;
         if (block.sources.isEmpty()) failed(new IOException("no worker is there to read " + path));
       }

@@ -17,7 +17,7 @@ final class OpenFile {
   final List<Block> blocks = new ArrayList<>();
   /** Addresses that serve any byte of the file; those to ask first for a block stand in the block. */
   final List<String> workers = new ArrayList<>();
-  /** Parameters that let a request for bytes in. */
+  /** Parameters that let a request for bytes in; empty where all tier files should be here. */
   final String access;
 
   /** When it was asked, {@code System.nanoTime}. */
@@ -42,8 +42,15 @@ final class OpenFile {
     }
   }
 
-  static OpenFile ask(Gateway gateway, String path, long offset, String hostNames) throws IOException {
-    Query query = Query.op("OPENFILE").with("offset", offset).with("blocks", BLOCKS_PER_CALL).with("host", hostNames);
+  /** @param certain workers are asked for the tier file of this one block: what was concluded was not there, or more is needed */
+  static OpenFile ask(Gateway gateway, String path, long offset, boolean certain, String hostNames)
+      throws IOException {
+    Query query =
+        Query.op("OPENFILE")
+            .with("offset", offset)
+            .with("blocks", certain ? 1 : BLOCKS_PER_CALL)
+            .with("certain", certain ? "true" : null)
+            .with("host", hostNames);
     Map<String, Object> answer = Json.object(Json.object(gateway.call("GET", path, query, true)).get("OpenFile"));
     return new OpenFile(FileStatus.of(path, Json.object(answer.get("FileStatus"))), answer, gateway.address());
   }
@@ -57,8 +64,8 @@ final class OpenFile {
     final List<String> sources = new ArrayList<>();
     final String access;
     private final long askedNs;
-    /** Tier file on this host; null: none. */
-    final String path;
+    /** Where its tier file may be on this host, the likeliest path first; null: nowhere. */
+    final List<String> paths;
     final boolean trustSeal;
     /** Whether a worker on this host may come to hold it. */
     final boolean near;
@@ -66,14 +73,14 @@ final class OpenFile {
     volatile TierFile local;
     /** The tier file turned out not to be there, not to be readable, or bad. */
     volatile boolean localFailed;
-    /** It was not there: evicted, or renamed because its block was persisted. The gateway knows. */
+    /** It was not there: evicted, or moved to another folder. The gateway knows. */
     volatile boolean vanished;
     /** Bytes read through workers. Races cost a call. */
     long throughBytes;
 
-    /** Whether what lets a request for bytes in may not do so any more. */
+    /** Whether what lets a request for bytes in is not there, or may not do so any more. */
     boolean isOld() {
-      return System.nanoTime() - askedNs > ACCESS_NS;
+      return access.isEmpty() || System.nanoTime() - askedNs > ACCESS_NS;
     }
 
     private Block(Map<String, Object> fields, long offset, OpenFile file) throws IOException {
@@ -82,7 +89,7 @@ final class OpenFile {
       this.length = Json.number(fields, "length", 0);
       this.access = file.access;
       this.askedNs = file.askedNs;
-      this.path = Json.string(fields, "path", null);
+      this.paths = fields.containsKey("paths") ? strings(fields.get("paths")) : null;
       this.trustSeal = Json.truth(fields, "trustSeal");
       this.near = Json.truth(fields, "near");
       for (Object index : Json.list(fields.get("at"))) {
@@ -90,6 +97,12 @@ final class OpenFile {
         if (i >= 0 && i < file.workers.size()) sources.add(file.workers.get(i));
       }
       for (String worker : file.workers) if (!sources.contains(worker)) sources.add(worker);
+    }
+
+    private static List<String> strings(Object list) throws IOException {
+      List<String> strings = new ArrayList<>();
+      for (Object each : Json.list(list)) strings.add((String) each);
+      return strings;
     }
   }
 }

@@ -18,7 +18,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.zip.CRC32C;
 
 /**
- * The mapped file of a sealed block. It stays readable when the worker drops the block: the pages go when the last reader has
+ * The file of a sealed block, mapped, or read as a whole if it is small. It stays readable when the worker drops the block: the pages go when the last reader has
  * closed, by hand, because a JVM with little garbage would hold them for hours.
  *
  * <p>Which bytes are verified follows docs/decisions/0002-seal-trust.md; where they stand, src/arrow/layout.ts.
@@ -29,13 +29,16 @@ final class TierFile {
 
   private static final int SEGMENT_BYTES = 1 << SEGMENT_SHIFT;
 
+  /** Files up to this size are read: a map, its page faults and its end cost more. Holds a block of 64 KiB. */
+  private static final int WHOLE_BYTES = 72 * 1024;
+
   private static final long UNKNOWN = Long.MIN_VALUE;
 
   final String path;
   private final long modifiedUs;
   private final int pageBytes;
   private final long bodyOffset;
-  private final MappedByteBuffer[] segments;
+  private final ByteBuffer[] segments;
   /** Checksums of the pages; null when the seal is believed. */
   private final ByteBuffer checksums;
   /** Bits of pages that were found good. Races cost a page verified twice. */
@@ -44,7 +47,7 @@ final class TierFile {
   private final AtomicInteger users = new AtomicInteger(1);
 
   private TierFile(
-      String path, BlockFrame frame, long modifiedUs, MappedByteBuffer[] segments, ByteBuffer checksums) {
+      String path, BlockFrame frame, long modifiedUs, ByteBuffer[] segments, ByteBuffer checksums) {
     this.path = path;
     this.modifiedUs = modifiedUs;
     this.pageBytes = frame.pageBytes;
@@ -61,7 +64,10 @@ final class TierFile {
   static TierFile open(String path, long blockId, long length, boolean trustSeal) throws IOException {
     Path file = Paths.get(path);
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-      BlockFrame frame = BlockFrame.read(channel, path);
+      long size = channel.size();
+      ByteBuffer whole = size > WHOLE_BYTES ? null : ByteBuffer.allocate((int) size);
+      if (whole != null) BlockFrame.readFully(channel, whole, 0, path);
+      BlockFrame frame = whole == null ? BlockFrame.read(channel, path) : BlockFrame.of(whole, path);
       if (frame.blockId != blockId || frame.length != length) {
         throw new IOException(path + " holds another block");
       }
@@ -71,7 +77,8 @@ final class TierFile {
         checksums = ByteBuffer.allocate(Math.toIntExact(frame.rows * 4)).order(ByteOrder.LITTLE_ENDIAN);
         BlockFrame.readFully(channel, checksums, frame.crcOffset, path);
       }
-      return new TierFile(path, frame, modifiedUs, map(channel, frame), checksums);
+      ByteBuffer[] segments = whole == null ? map(channel, frame) : new ByteBuffer[] {whole};
+      return new TierFile(path, frame, modifiedUs, segments, checksums);
     }
   }
 
@@ -94,7 +101,7 @@ final class TierFile {
   /** Whether the caller was the last one: then nobody can read it any more. */
   boolean release() {
     if (users.decrementAndGet() > 0) return false;
-    for (MappedByteBuffer segment : segments) Unmapping.unmap(segment);
+    for (ByteBuffer segment : segments) Unmapping.unmap(segment);
     return true;
   }
 
@@ -164,10 +171,10 @@ final class TierFile {
       }
     }
 
-    static void unmap(MappedByteBuffer segment) {
-      if (CLEANER == null) return;
+    static void unmap(ByteBuffer segment) {
+      if (CLEANER == null || !segment.isDirect()) return;
       try {
-        CLEANER.invoke((ByteBuffer) segment);
+        CLEANER.invoke(segment);
       } catch (Throwable e) {
         // Then the garbage collector does it.
       }
