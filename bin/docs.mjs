@@ -1,5 +1,5 @@
-// Writes docs/reference/{cli,configuration,errors}.md from the declarations they describe; `--check` fails when one is stale.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+// Writes docs/reference/{cli,configuration,errors,metrics}.md from the declarations they describe; `--check` fails when one is stale.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { COMMANDS } from '../src/commands/explicit.ts'
@@ -155,7 +155,43 @@ function errors() {
   return `${lines.join('\n')}\n`
 }
 
-const pages = { 'cli.md': cli(), 'configuration.md': configuration(), 'errors.md': errors() }
+/** Each metric is declared where it is counted, by a name and a text that stand there in full. */
+function metrics() {
+  const sources = readdirSync(join(folder, '../../src'), { recursive: true, withFileTypes: true })
+    .filter(({ name }) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8'))
+  const declared = /\b(counter|gauge|observe|histogram)s?\(\s*'(alluxio_\w+)',\s*(?:'([^']*)'|"([^"]*)")/g
+  const rows = sources.flatMap((text) =>
+    [...text.matchAll(declared)].map(([, kind, name, single, double]) => {
+      const type = kind === 'observe' ? 'gauge' : kind
+      return `| \`${name}\` | ${type} | ${cell(single ?? double)} |`
+    }),
+  )
+  const names = new Set(
+    sources.flatMap((text) => [...text.matchAll(/'(alluxio_\w+)',/g)].map(([, name]) => name)),
+  )
+  const missing = [...names].filter((name) => !rows.some((row) => row.includes(`\`${name}\``)))
+  if (missing.length > 0) throw new Error(`metrics without a text in full: ${missing.join(', ')}`)
+  const lines = [
+    '# Metrics',
+    '',
+    NOTE,
+    'Every daemon serves the ones that it has at `/metrics` of its HTTP port, in the text format of Prometheus; the proxy at that of',
+    'WebHDFS. Histograms are in seconds.',
+    '',
+    '| metric | type | meaning |',
+    '| --- | --- | --- |',
+    ...rows.sort(),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+const pages = {
+  'cli.md': cli(),
+  'configuration.md': configuration(),
+  'errors.md': errors(),
+  'metrics.md': metrics(),
+}
 const check = process.argv.includes('--check')
 mkdirSync(folder, { recursive: true })
 for (const [name, text] of Object.entries(pages)) {

@@ -173,7 +173,7 @@ export class BlockedFileWriter implements FileWriter {
 
   async #complete(
     { blocks, fingerprint }: WrittenFile,
-    { expects, xattr, keeps }: CloseOptions,
+    { expects, xattr, keeps, follows }: CloseOptions,
   ): Promise<FileStatus> {
     const { status, writeType, publish } = this.#file
     const { fs, commandId } = this.#modules
@@ -193,6 +193,7 @@ export class BlockedFileWriter implements FileWriter {
               ...(expects === undefined ? {} : { expects }),
               ...(xattr === undefined ? {} : { xattr: { ...xattr } }),
               ...(keeps === undefined ? {} : { keeps }),
+              ...(follows === undefined ? {} : { follows }),
             },
           }),
     })

@@ -130,6 +130,16 @@ export interface CloseOptions {
   readonly xattr?: Readonly<Record<string, Uint8Array>>
   /** Owner, mode, lists, attributes, pin and time to live are those of the file that is replaced. @default false */
   readonly keeps?: boolean
+  /** The file that was there when this one was begun: what has been changed of it since passes on, if it is there still. */
+  readonly follows?: ReplacedFile
+}
+
+export interface ReplacedFile {
+  readonly fileId: number
+  readonly mode: number
+  readonly owner: string
+  readonly group: string
+  readonly accessedMs: number
 }
 
 /** What a path has to be for it to be deleted; else CONFLICT, reason PRECONDITION. */

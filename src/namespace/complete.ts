@@ -26,7 +26,7 @@ import {
 import { type Engine, invalid, mediaOf, needsEdge } from './engine.ts'
 import { idKey, inodeKey } from './keys.ts'
 import { notFound, type Place } from './tree.ts'
-import type { Caller, CompleteRequest, CreateOutcome, Inode, Publication } from './types.ts'
+import type { Caller, CompleteRequest, CreateOutcome, Inode, Publication, ReplacedFile } from './types.ts'
 
 type Written = Place & { readonly record: Buffer }
 
@@ -143,7 +143,8 @@ function publish(
     request.keeps === true && replaced !== undefined
       ? kept(whole, replaced.record)
       : placed(engine, whole, new RecordView(to.record), request)
-  const bytes = engine.change(staged, { ...fields, mountId })
+  const changed = replaced === undefined ? {} : changedSince(replaced.record, request.follows)
+  const bytes = engine.change(staged, { ...fields, ...changed, mountId })
   const record = new RecordView(bytes)
   const from = staged.parent!
   const key = existing?.key ?? inodeKey(to.id, name)
@@ -158,6 +159,20 @@ function publish(
   const inode: Inode = { path: request.path, name, parentId: to.id, record }
   const entry = engine.entry(name, bytes)
   return replaced === undefined ? { inode, entry } : { inode, entry, replaced }
+}
+
+/** What was changed of a file after another one was begun in its place. */
+function changedSince(
+  { id, mode, owner, group, accessedMs }: FileRecord,
+  before: ReplacedFile | undefined,
+): Partial<FileRecord> {
+  if (before?.fileId !== id) return {}
+  return {
+    ...(mode === before.mode ? {} : { mode }),
+    ...(owner === before.owner ? {} : { owner }),
+    ...(group === before.group ? {} : { group }),
+    ...(accessedMs === before.accessedMs ? {} : { accessedMs }),
+  }
 }
 
 /** The record as it would be had the file been made where it comes to be. */

@@ -26,6 +26,8 @@ export type Change =
       /** Of a file, bytes and version. */
       readonly length: number
       readonly fingerprint: string
+      /** Of a file that takes the place of another one: the name that one has until it goes, and its version. */
+      readonly over?: { readonly aside: string; readonly fingerprint: string }
       /** Of a directory that moves object by object: how many have, if it has begun, and whether they are on their way back. */
       readonly moved?: number
       readonly back?: boolean

@@ -381,7 +381,11 @@ export class Namespace {
     return this.#mutate(
       'rename',
       request,
-      () => this.intents.dropped(request.dst, rename(this.#engine, request, caller)),
+      () => {
+        const replaced = rename(this.#engine, request, caller)
+        // The store has replaced its object already.
+        return request.persisted === true ? undefined : this.intents.dropped(request.dst, replaced)
+      },
       () => 0,
       () => undefined,
     )

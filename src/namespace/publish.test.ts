@@ -100,6 +100,31 @@ describe('a file that was written aside', () => {
     expect(world.namespace.intents.all()).toMatchObject([{ op: 'drop', path: '/data/f' }])
   })
 
+  test('has what was changed of the file that it replaces while it was written, and no more', async () => {
+    const first = await stage('a')
+    await publish(first, 'a', { path: '/data/f', mode: 0o644 })
+    const { mode, owner, group, accessedMs } = world.namespace.inode('/data/f')!.record
+    const follows = { fileId: first, mode, owner, group, accessedMs }
+    const set = (fields: object) =>
+      world.namespace.setAttribute({ path: '/data/f', recursive: false, ...fields }, ROOT)
+    await set({ owner: 'carol', accessedMs: 12_345 })
+    const second = await stage('b', BOB)
+    await publish(second, 'b', { path: '/data/f', mode: 0o600, follows }, BOB)
+    const now = world.namespace.inode('/data/f')!.record
+    expect([now.id, now.mode, now.owner, now.group, now.accessedMs]).toEqual([
+      second,
+      0o600,
+      'carol',
+      'dev',
+      12_345,
+    ])
+    // Of another file than the one that was seen nothing passes on.
+    const third = await stage('c')
+    await publish(third, 'c', { path: '/data/f', mode: 0o640, follows })
+    const last = world.namespace.inode('/data/f')!.record
+    expect([last.id, last.mode, last.owner]).toEqual([third, 0o640, 'alice'])
+  })
+
   test('is published once by a command that is repeated', async () => {
     const id = await stage('a')
     const request = {

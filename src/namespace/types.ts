@@ -129,6 +129,16 @@ export interface Publication {
   readonly xattr?: Readonly<Record<string, Uint8Array>>
   /** Owner, group, mode, lists, attributes, pin and time to live are those of the file that is replaced, which its writer may write. */
   readonly keeps?: boolean
+  /** The file that was there when this one was begun: what has been changed of it since passes on, if it is there still. */
+  readonly follows?: ReplacedFile
+}
+
+export interface ReplacedFile {
+  readonly fileId: number
+  readonly mode: number
+  readonly owner: string
+  readonly group: string
+  readonly accessedMs: number
 }
 
 export interface MkdirRequest extends Command {

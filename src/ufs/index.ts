@@ -21,4 +21,5 @@ export {
 } from './registry.ts'
 export { mountOptions, shownOptions } from './settings.ts'
 export type * from './store.ts'
+export { temporaryNameOf } from './temporary.ts'
 export { compareUtf8, parseUfsUri, type UfsUri } from './uri.ts'

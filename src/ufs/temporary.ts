@@ -20,7 +20,12 @@ export function isTemporary(name: string): boolean {
 }
 
 export function temporaryName(runtime: Runtime): string {
-  return `.alluxio-${Buffer.from(runtime.randomBytes(new Uint8Array(8))).toString('hex')}.tmp`
+  return temporaryNameOf(runtime.randomBytes(new Uint8Array(8)))
+}
+
+/** @param random of its first 8 bytes */
+export function temporaryNameOf(random: Uint8Array): string {
+  return `.alluxio-${Buffer.from(random).toString('hex').padEnd(16, '0').slice(0, 16)}.tmp`
 }
 
 /** Calls `touch` every so many milliseconds, until it is cancelled. */

@@ -105,7 +105,7 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
     session: () => link.session,
   })
 
-  const gateway = modules.http === false ? undefined : dataGateway(config, modules)
+  const gateway = modules.http === false ? undefined : dataGateway(config, { ...modules, metrics })
   const rpc = new RpcServer({ name: 'worker', onFatal }, { runtime, log, metrics })
   const doors: Doors = new Doors(
     {
@@ -166,13 +166,13 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
 }
 
 /** The data half of WebHDFS, with a client of its own: any worker serves any block. */
-function dataGateway(config: Config, modules: WorkerModules) {
-  const { runtime, log } = modules
+function dataGateway(config: Config, modules: WorkerModules & { readonly metrics: Metrics }) {
+  const { runtime, log, metrics } = modules
   const fileSystems = connectFileSystems({}, { ...modules, config })
   const users = new Users({ masterWaitMs: config.get(o.PROXY_MASTER_WAIT) }, { fileSystems })
   const { route } = new WebHdfsData(
     { maxBytes: config.get(o.WEBHDFS_REWRITE_MAX) },
-    { users, keys: fileSystems.keys, runtime, log },
+    { users, keys: fileSystems.keys, runtime, log, metrics },
   )
   const connections: Component = { name: 'gateway', start() {}, stop: () => fileSystems.close() }
   return { door: { route }, connections }

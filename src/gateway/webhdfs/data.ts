@@ -4,12 +4,21 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FileReader, GatewayKeys } from '../../client/index.ts'
-import { AlluxioError, isAlluxioError, type Log, type Runtime, toAlluxioError } from '../../core/index.ts'
+import {
+  AlluxioError,
+  isAlluxioError,
+  type Log,
+  type Metrics,
+  type Runtime,
+  toAlluxioError,
+} from '../../core/index.ts'
 import { OPEN_FILE_PACE, openAndSend, receiveBody, sendRange } from '../http/body.ts'
 import type { Users } from '../users.ts'
 import { BlockTokens, TOKEN_PARAMETER } from './block-token.ts'
 import { fileChecksumJson } from './checksum.ts'
+import { DataMetrics } from './data.metrics.ts'
 import { sendFailure, sendJson } from './operation.ts'
+import { grantedOperation, REPLACED_PARAMETER, replacedFile } from './replaced-file.ts'
 import { HdfsRequest, invalid, isOfWebHdfs } from './request.ts'
 import { Rewrites, type RewritesOptions } from './rewrites.ts'
 
@@ -21,14 +30,17 @@ export interface DataHalfModules {
   readonly rewrites: Rewrites
   readonly runtime: Runtime
   readonly log: Log
+  readonly metrics: Metrics
 }
 
 export class DataHalf {
   readonly #modules: DataHalfModules
+  readonly #metrics: DataMetrics
   readonly #checksums = new Map<string, string>()
 
   constructor(modules: DataHalfModules) {
     this.#modules = modules
+    this.#metrics = new DataMetrics(modules)
   }
 
   /** Answers a request, whatever it is. */
@@ -36,36 +48,55 @@ export class DataHalf {
     try {
       const away = this.#modules.users.reachMaster()
       if (away !== undefined) await away
-      const user = await this.#modules.tokens.verify(asked.get(TOKEN_PARAMETER), asked.op, asked.path)
-      if (request.method === 'GET' && asked.op === 'OPEN') {
-        const open = () => this.#modules.users.as(user).open(asked.path).catch(ifWritten)
-        await openAndSend(response, open, (reader) => this.#send(asked, reader, response))
-      } else if (request.method === 'PUT' && asked.op === 'CREATE')
-        await this.#create(asked, user, request, response)
-      else if (request.method === 'POST' && asked.op === 'APPEND')
-        await this.#append(asked, user, request, response)
-      else if (request.method === 'GET' && asked.op === 'GETFILECHECKSUM')
-        sendJson(response, await this.#checksum(asked, user))
-      else throw invalid('op', asked.op, `${request.method} of data`)
+      const granted = grantedOperation(asked.op, asked.get(REPLACED_PARAMETER))
+      const user = await this.#modules.tokens.verify(asked.get(TOKEN_PARAMETER), granted, asked.path)
+      await this.#metrics.counted(asked.op, () => this.#run(asked, user, request, response))
     } catch (error) {
       this.#failed(error, asked)
       sendFailure(request, response, error)
     }
   }
 
-  async #send(asked: HdfsRequest, reader: FileReader | undefined, response: ServerResponse): Promise<void> {
+  /** Resolves with the number of bytes that went one way or the other. */
+  async #run(
+    asked: HdfsRequest,
+    user: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<number> {
+    const { op, path } = asked
+    if (request.method === 'GET' && op === 'OPEN') {
+      let bytes = 0
+      const open = () => this.#modules.users.as(user).open(path).catch(ifWritten)
+      await openAndSend(response, open, async (reader) => {
+        bytes = await this.#send(asked, reader, response)
+      })
+      return bytes
+    }
+    if (request.method === 'PUT' && op === 'CREATE') return this.#create(asked, user, request, response)
+    if (request.method === 'POST' && op === 'APPEND') return this.#append(asked, user, request, response)
+    if (request.method !== 'GET' || op !== 'GETFILECHECKSUM')
+      throw invalid('op', op, `${request.method} of data`)
+    sendJson(response, await this.#checksum(asked, user))
+    return 0
+  }
+
+  async #send(asked: HdfsRequest, reader: FileReader | undefined, response: ServerResponse): Promise<number> {
     if (reader === undefined) {
       sendHead(response, 0)
       response.end()
-      return
+      return 0
     }
     try {
       checkFile(asked, reader.status.fileId)
       const { start, end } = rangeOf(asked, reader.length)
       const head = () => sendHead(response, end - start)
-      if (start < end) return await sendRange(reader, { start, end }, response, { head })
-      head()
-      response.end()
+      if (start < end) await sendRange(reader, { start, end }, response, { head })
+      else {
+        head()
+        response.end()
+      }
+      return Math.max(0, end - start)
     } finally {
       await reader.close()
     }
@@ -77,7 +108,7 @@ export class DataHalf {
     user: string,
     request: IncomingMessage,
     response: ServerResponse,
-  ): Promise<void> {
+  ): Promise<number> {
     const { path } = asked
     const { overwrite, createParent } = createOptions(asked)
     const blockSizeBytes = asked.integer('blocksize', 1)
@@ -92,9 +123,11 @@ export class DataHalf {
       if (!overwrite || !isAlluxioError(error, 'ALREADY_EXISTS')) throw error
       return fs.create(path, { ...options, overwrite, staged: true })
     })
+    let received: number
     try {
-      await receiveBody(request, writer, { runtime: this.#modules.runtime, ...OPEN_FILE_PACE })
-      await writer.close()
+      received = await receiveBody(request, writer, { runtime: this.#modules.runtime, ...OPEN_FILE_PACE })
+      const replaced = asked.get(REPLACED_PARAMETER)
+      await writer.close(replaced === undefined ? {} : { follows: replacedFile(replaced) })
     } catch (error) {
       await writer.abort(error)
       throw error
@@ -104,6 +137,7 @@ export class DataHalf {
       'Content-Length': 0,
     })
     response.end()
+    return received
   }
 
   async #append(
@@ -111,10 +145,11 @@ export class DataHalf {
     user: string,
     request: IncomingMessage,
     response: ServerResponse,
-  ): Promise<void> {
-    await this.#modules.rewrites.append(this.#modules.users.as(user), asked.path, request)
+  ): Promise<number> {
+    const received = await this.#modules.rewrites.append(this.#modules.users.as(user), asked.path, request)
     response.writeHead(200, { 'Content-Length': 0 })
     response.end()
+    return received
   }
 
   /** Of a file that is never changed it is computed once. */
@@ -137,6 +172,7 @@ export class DataHalf {
 
   #failed(error: unknown, { op, path }: HdfsRequest): void {
     const { code } = toAlluxioError(error)
+    this.#metrics.failed(code)
     if (code === 'INTERNAL') this.#modules.log.error('WebHDFS data', { op, path, error })
     else this.#modules.log.debug('WebHDFS data', { op, path, error })
   }
@@ -147,6 +183,7 @@ export interface WebHdfsDataModules {
   readonly keys: GatewayKeys
   readonly runtime: Runtime
   readonly log: Log
+  readonly metrics: Metrics
 }
 
 /** The data half by itself, as a worker serves it. */
@@ -154,9 +191,16 @@ export class WebHdfsData {
   readonly #half: DataHalf
 
   constructor(options: RewritesOptions, modules: WebHdfsDataModules) {
-    const { keys, users, runtime, log } = modules
+    const { keys, users, runtime, log, metrics } = modules
     const tokens = new BlockTokens({ key: () => keys.key(), runtime })
-    this.#half = new DataHalf({ users, tokens, rewrites: new Rewrites(options, modules), runtime, log })
+    this.#half = new DataHalf({
+      users,
+      tokens,
+      rewrites: new Rewrites(options, modules),
+      runtime,
+      log,
+      metrics,
+    })
   }
 
   /** Serves a request if its path is of this protocol. */

@@ -4,7 +4,7 @@
  * the bytes in `data.ts`.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Admin, GatewayKeys } from '../../client/index.ts'
+import type { Admin, FileStatus, GatewayKeys } from '../../client/index.ts'
 import {
   AlluxioError,
   type Counter,
@@ -30,6 +30,7 @@ import { listLocated, openFile } from './open-file.ts'
 import { type HdfsCall, type Operation, sendFailure, sendJson } from './operation.ts'
 import { PromisedFiles } from './promised-files.ts'
 import * as reads from './reads.ts'
+import { grantedOperation, REPLACED_PARAMETER, replacedText } from './replaced-file.ts'
 import { HdfsRequest, isOfWebHdfs, PREFIX } from './request.ts'
 import { Rewrites, type RewritesOptions } from './rewrites.ts'
 import { placesIn } from './statuses.ts'
@@ -60,6 +61,7 @@ const NOT_PASSED_ON = new Set([
   'noredirect',
   'excludedatanodes',
   TOKEN_PARAMETER,
+  REPLACED_PARAMETER,
 ])
 
 export class WebHdfsGateway {
@@ -250,7 +252,7 @@ export class WebHdfsGateway {
       await fs.getStatus(asked.path.slice(0, asked.path.lastIndexOf('/')) || '/')
     await refreshed
     if (existing === undefined) this.#promised.promise(asked.path)
-    return this.#redirect(call, this.#anyNear(call))
+    return this.#redirect(call, this.#anyNear(call), existing)
   }
 
   readonly #append: Operation = async (call) => {
@@ -273,11 +275,14 @@ export class WebHdfsGateway {
   async #redirect(
     { asked, user, request, response }: HdfsCall,
     worker: { readonly host: string; readonly webPort: number } | undefined,
+    replaces?: FileStatus,
   ): Promise<string | undefined> {
     const { op, path } = asked
     const host = worker === undefined ? hostOf(request, this.#hostname) : `${worker.host}:${worker.webPort}`
-    const token = await this.#blockTokens.issue({ op, path, user })
-    const query = `?op=${op}${asked.queryWithout(WITHOUT_OP)}&${TOKEN_PARAMETER}=${token}`
+    const replaced = replaces === undefined ? undefined : replacedText(replaces)
+    const token = await this.#blockTokens.issue({ op: grantedOperation(op, replaced), path, user })
+    const more = replaced === undefined ? '' : `&${REPLACED_PARAMETER}=${replaced}`
+    const query = `?op=${op}${asked.queryWithout(WITHOUT_OP)}${more}&${TOKEN_PARAMETER}=${token}`
     const location = `http://${host}${PREFIX}${encodePath(path)}${query}`
     if (asked.boolean('noredirect', false)) return JSON.stringify({ Location: location })
     response.writeHead(307, {

@@ -32,9 +32,9 @@ export class Rewrites {
     this.#modules = modules
   }
 
-  /** Appends a request's body. Nothing changes if it is cut off. */
-  async append(fs: FileSystem, path: string, request: IncomingMessage): Promise<void> {
-    await this.#rewrite(fs, path, async (target, writer) => {
+  /** Appends a request's body; resolves with its length. Nothing changes if it is cut off. */
+  append(fs: FileSystem, path: string, request: IncomingMessage): Promise<number> {
+    return this.#rewrite(fs, path, async (target, writer) => {
       await this.#copy(target, target.length, writer)
       const { runtime } = this.#modules
       const maxBytes = this.#options.maxBytes - target.length
@@ -85,13 +85,13 @@ export class Rewrites {
     return ''
   }
 
-  /** @param write resolves with 0 when the file stays as it is */
+  /** @param write resolves with 0 when the file stays as it is; what it resolves with is answered */
   async #rewrite(
     fs: FileSystem,
     path: string,
     write: (target: FileReader, writer: FileWriter) => Promise<number>,
-  ): Promise<void> {
-    await this.#leased(path, async () => {
+  ): Promise<number> {
+    return this.#leased(path, async () => {
       const target = await fs.open(path).catch(writtenNow)
       try {
         const { fileId, blockSizeBytes } = target.status
@@ -100,6 +100,7 @@ export class Rewrites {
           const changed = await write(target, writer)
           if (changed === 0) await writer.abort()
           else await writer.close({ expects: fileId, keeps: true })
+          return changed
         } catch (error) {
           await writer.abort(error)
           throw error
@@ -122,7 +123,7 @@ export class Rewrites {
   }
 
   /** One writer at a time; a holder that dies loses it after a while. */
-  async #leased(path: string, change: () => Promise<void>): Promise<void> {
+  async #leased<T>(path: string, change: () => Promise<T>): Promise<T> {
     const { keys, runtime, log } = this.#modules
     const holder = Buffer.from(runtime.randomBytes(new Uint8Array(12))).toString('base64url')
     await keys.lease(path, holder, LEASE_MS)
@@ -135,7 +136,7 @@ export class Rewrites {
     }
     renew()
     try {
-      await change()
+      return await change()
     } finally {
       stop()
       await keys.lease(path, holder, 0).catch((error) => log.debug('lease not given back', { path, error }))

@@ -133,6 +133,16 @@ export const MasterFs = contract({
             xattr: T.Optional(T.Record(T.String(), Bytes)),
             /** Owner, mode, lists, attributes, pin and time to live are those of the file that is replaced. */
             keeps: T.Optional(T.Boolean()),
+            /** The file that was there when this one was begun: what has been changed of it since passes on, if it is there still. */
+            follows: T.Optional(
+              T.Object({
+                fileId: T.Number(),
+                mode: T.Number(),
+                owner: T.String(),
+                group: T.String(),
+                accessedMs: T.Number(),
+              }),
+            ),
           }),
         ),
       }),

@@ -27,7 +27,7 @@ import type {
   Publication,
 } from '../../../namespace/index.ts'
 import type { Call, Handlers, MasterFs } from '../../../rpc/index.ts'
-import { modeRefusal, type UnderStore } from '../../../ufs/index.ts'
+import { modeRefusal, temporaryNameOf, type UnderStore } from '../../../ufs/index.ts'
 import type { UnderStores } from '../../under-stores.ts'
 import type { BlockFreer } from './block-freer.ts'
 import type { Callers } from './callers.ts'
@@ -293,7 +293,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     })
   }
 
-  /** False when what was there has gone and the rename is still to be done: an object store cannot do both in one step. */
+  /** False when what was there, an empty directory, has gone and the rename is still to be done. */
   async #renameOver(
     asked: { src: string; dst: string; commandId: Uint8Array },
     source: Inode | undefined,
@@ -304,6 +304,11 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const { dst } = asked
     const over = { ...asked, overwrite: true }
     const isStored = there.record.persistence === 'PERSISTED'
+    if (source?.record.persistence === 'PERSISTED' && !source.record.directory && !there.record.directory) {
+      await this.#renamePersisted(over, caller)
+      freer.kick()
+      return true
+    }
     if (source?.record.persistence === 'PERSISTED' || (isStored && there.record.directory)) {
       namespace.checks.rename(over, caller)
       if (isStored) await this.remove({ path: dst, recursive: false }, caller)
@@ -317,7 +322,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
   }
 
   async #renamePersisted(
-    asked: { src: string; dst: string; commandId: Uint8Array },
+    asked: { src: string; dst: string; commandId: Uint8Array; overwrite?: boolean },
     caller: Caller,
   ): Promise<void> {
     const { namespace, changes } = this.#modules
@@ -325,12 +330,14 @@ export class FsMutations implements Pick<Fs, Mutations> {
     await changes.run([src, dst], async () => {
       // A repeat is answered by the engine; whatever stands at the source now is another file.
       const record = namespace.isRepeat(commandId) ? undefined : namespace.checks.rename(asked, caller).record
-      if (record?.persistence !== 'PERSISTED') {
-        await namespace.rename(asked, caller)
-        return undefined
-      }
+      if (record?.persistence !== 'PERSISTED') return namespace.rename(asked, caller)
       const { directory, length, tail } = record
-      const of = { directory, length: directory ? 0 : length, fingerprint: tail.fp ?? '' }
+      const there = asked.overwrite === true && !directory ? namespace.inode(dst)?.record : undefined
+      const stored = there?.persistence === 'PERSISTED' ? (there.tail.fp ?? '') : ''
+      const of = {
+        ...{ directory, length: directory ? 0 : length, fingerprint: tail.fp ?? '' },
+        ...(there === undefined ? {} : { over: { aside: temporaryNameOf(commandId), fingerprint: stored } }),
+      }
       return namespace.intents.begin({ op: 'rename', src, dst, ...of, ...commandOf(commandId) })
     })
   }

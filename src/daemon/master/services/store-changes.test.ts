@@ -288,6 +288,87 @@ describe('an intent that a master left', () => {
   })
 })
 
+describe.each([true, false])(
+  'a file that takes the place of another one, in one step: %s',
+  (atomicRename) => {
+    const aside = '.alluxio-0123456789abcdef.tmp'
+    const over = (prints: { a: string; b: string }): Change => ({
+      ...{ op: 'rename', src: '/d/a', dst: '/d/b', directory: false, length: 3 },
+      ...{ fingerprint: prints.a, over: { aside, fingerprint: prints.b } },
+    })
+
+    async function isDone(store: Store, world: World, id: FileId) {
+      expect(await store.names()).toEqual(['d', 'd/b'])
+      const parts: Uint8Array[] = []
+      for await (const part of store.memory.open('d/b', { offset: 0, length: 3 })) parts.push(part)
+      expect(Buffer.concat(parts).toString()).toBe('d/a')
+      expect(world.namespace.inode('/d/a')).toBeUndefined()
+      expect(world.namespace.inode('/d/b')?.record).toMatchObject({ id, persistence: 'PERSISTED' })
+      expect(world.namespace.intents.all()).toEqual([])
+    }
+
+    test('is there in one step of the namespace, and the other one until then', async () => {
+      const { store, world, master, prints } = await begin({ atomicRename })
+      const { id } = world.namespace.inode('/d/a')!.record
+      const old = world.namespace.inode('/d/b')!.record.id
+      const { changes, namespace } = master()
+      const seen: (number | undefined)[] = []
+      store.fault = () => {
+        seen.push(namespace.inode('/d/b')?.record.id)
+        return undefined
+      }
+      await changes.run(['/d/a', '/d/b'], () => namespace.intents.begin(over(prints)))
+      expect(new Set(seen)).toEqual(new Set([old]))
+      await isDone(store, world, id)
+    })
+
+    test.each([0, 1, 2, 3, 4, 5])(
+      'call %i to the store is not answered, or its master dies there',
+      async (call) => {
+        for (const when of ['before', 'after'] as const) {
+          for (const dies of [false, true]) {
+            const { store, world, master, prints } = await begin({ atomicRename })
+            const { id } = world.namespace.inode('/d/a')!.record
+            let calls = 0
+            // One that dies gets no answer from then on.
+            store.fault = () => (calls++ === call ? when : dies && calls > call ? 'before' : undefined)
+            const first = master()
+            const run = first.changes.run(['/d/a', '/d/b'], () => world.namespace.intents.begin(over(prints)))
+            if (dies) {
+              await run.catch(() => {})
+              first.changes.stop()
+              await world.crash()
+              store.fault = () => undefined
+              const { changes } = master()
+              changes.start()
+              await until(() => world.namespace.intents.all().length === 0)
+            } else await run
+            await isDone(store, world, id)
+          }
+        }
+      },
+    )
+
+    test('whose own object has gone leaves the other one', async () => {
+      for (const fault of [false, true]) {
+        const { store, world, master, prints } = await begin({ atomicRename })
+        await store.memory.delete('d/a')
+        let renames = 0
+        // The second rename is that of the source.
+        store.fault = (operation) =>
+          fault && operation === 'rename' && ++renames === 2 ? 'before' : undefined
+        const { changes, namespace } = master()
+        const run = changes.run(['/d/a', '/d/b'], () => namespace.intents.begin(over(prints)))
+        await expect(run).rejects.toMatchObject({ code: 'NOT_FOUND' })
+        // Without a rename in one step it has gone by then.
+        expect(await store.names()).toEqual(atomicRename ? ['d', 'd/b'] : ['d'])
+        expect(world.namespace.inode('/d/b')).toBeDefined()
+        expect(namespace.intents.all()).toEqual([])
+      }
+    })
+  },
+)
+
 describe('an object whose file moved while it was written', () => {
   const create = {
     path: '/d/new',

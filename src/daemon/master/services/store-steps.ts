@@ -20,6 +20,7 @@ import {
 } from '../../../namespace/index.ts'
 import type { UfsStatus, UnderStore } from '../../../ufs/index.ts'
 import { ifPresent, type UnderStores } from '../../under-stores.ts'
+import { move, replaceFile } from './file-replace.ts'
 import { TreeMove } from './tree-move.ts'
 
 export interface StoreStepsModules {
@@ -98,14 +99,18 @@ export class StoreSteps {
 
   async #rename(store: UnderStore, intent: Of<'rename'>, fresh: boolean): Promise<undefined> {
     const { namespace, superuser } = this.#modules
-    const { src, dst, id } = intent
+    const { src, dst, id, over } = intent
     const [from, to] = [this.#below(src), this.#below(dst)]
     const byObject = intent.directory && store.moveObjects !== undefined
     if (byObject) await new TreeMove(intent, { ...this.#modules, store }).run(fresh, this.#isGivenUp(intent))
-    else if (fresh) await move(store, from, to)
+    else if (over !== undefined) {
+      const ended = this.#isGivenUp(intent) ? givenUp(intent) : undefined
+      await replaceFile(store, { intent: { ...intent, over }, from, to, fresh, givenUp: ended })
+    } else if (fresh) await move(store, from, to)
     else await this.#moveAgain(store, intent, from, to)
     if (intent.directory && !byObject) await this.#movedAlong(intent)
-    const request = { src, dst, ...commandOf(intent), persisted: true, settles: id }
+    const overwrite = over !== undefined
+    const request = { src, dst, overwrite, ...commandOf(intent), persisted: true, settles: id }
     await booked(namespace.rename(request, superuser))
     return undefined
   }
@@ -306,12 +311,6 @@ function givenUp(intent: Intent): AlluxioError {
 
 function isSame(found: UfsStatus, { directory, length }: Of<'rename'>): boolean {
   return found.directory === directory && (directory || found.length === length)
-}
-
-async function move(store: UnderStore, from: string, to: string): Promise<void> {
-  const folder = to.slice(0, Math.max(0, to.lastIndexOf('/')))
-  if (folder !== '' && store.capabilities.directories) await store.mkdir(folder)
-  await store.rename(from, to)
 }
 
 /** Goes on with the move of a directory that is one copy an object: what is at its target already needs none. */

@@ -216,6 +216,32 @@ describe('clients', () => {
   }, 90_000)
 })
 
+test('workers count requests, bytes and time of their data half', async () => {
+  const counted = async (what: string) => {
+    const texts = await Promise.all(
+      cluster.workers.map(async ({ webPort }) => (await fetch(`http://127.0.0.1:${webPort}/metrics`)).text()),
+    )
+    const name = `alluxio_webhdfs_data_${what}`.replace(/[{}]/g, '\\$&')
+    return texts.reduce(
+      (sum, text) => sum + Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1] ?? 0),
+      0,
+    )
+  }
+  const names = ['CREATE', 'OPEN', 'APPEND'].flatMap((op) =>
+    ['requests_total', 'bytes_total', 'seconds_count'].map((what) => `${what}{op="${op}"}`),
+  )
+  const now = () => Promise.all([...names, 'failures_total{code="OUT_OF_RANGE"}'].map(counted))
+  const before = await now()
+  await hdfs.write('/counted', patternBytes(4, 1000))
+  await hdfs.call('POST', '/counted', 'APPEND', {}, patternBytes(4, 30))
+  await hdfs.read('/counted')
+  await hdfs.read('/counted', { offset: '1000', length: '7' })
+  const data = await target('GET', '/counted', 'OPEN', { offset: '1' })
+  await ask(data.host, { target: data.pathname + data.search.replace('offset=1&', 'offset=5000&') })
+  const after = await now()
+  expect(after.map((count, i) => count - before[i]!)).toEqual([1, 1000, 1, 3, 1037, 3, 1, 30, 1, 1])
+})
+
 describe('daemons', () => {
   test('a worker that is gone is not led to, and without workers the proxy serves', async () => {
     const bytes = patternBytes(11, 3 * MiB)
