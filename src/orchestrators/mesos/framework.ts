@@ -141,7 +141,7 @@ export class MesosFramework {
   /** Ends what runs and the framework; who goes on with the run later begins the rest anew. */
   async #teardown(): Promise<void> {
     try {
-      await this.#connection.call({ type: 'TEARDOWN' })
+      await this.#connection.teardown()
       this.#inputs.abandon()
       this.#m.save({ frameworkId: '', tasks: this.#inputs.all })
     } catch (error) {

@@ -57,6 +57,7 @@ export class SchedulerConnection {
   #leader: URL
   #frameworkId: string | undefined
   #stream: string | undefined
+  #ended = false
 
   /** @param frameworkId of a framework that goes on */
   constructor(
@@ -92,7 +93,7 @@ export class SchedulerConnection {
         attempt = 0
         since = runtime.monotonic()
       } catch (thrown) {
-        if (signal.aborted) return
+        if (signal.aborted || this.#ended) return
         const error = toAlluxioError(thrown)
         if (error.code !== 'UNAVAILABLE' && error.code !== 'DATA_LOSS') throw error
         const patience = this.#options.patienceMs
@@ -121,6 +122,12 @@ export class SchedulerConnection {
     const body = { framework_id: { value: this.#frameworkId }, ...call }
     const { status, text } = await this.#post(SCHEDULER_PATH, body, { 'mesos-stream-id': this.#stream })
     if (status < 200 || status > 299) throw refusal(call.type, status, text)
+  }
+
+  /** Ends the framework and all of its tasks. @throws as `call` */
+  async teardown(): Promise<void> {
+    this.#ended = true
+    await this.call({ type: 'TEARDOWN' })
   }
 
   /** All agents as the master knows them. @throws UNAVAILABLE, PERMISSION_DENIED */
