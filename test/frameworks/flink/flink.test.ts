@@ -13,6 +13,7 @@ import { ifAvailable } from '../../support/servers/index.ts'
 import { complete, type ServerProcess, scratchFolder } from '../../support/servers/process.ts'
 import { writeWhole } from '../../support/whole-file.ts'
 import { textOf } from '../mapreduce/jobs.ts'
+import { guideSettings, jobsMaven, pluginJar } from './jobs.ts'
 
 const { reason } = await ifAvailable(flinkJars)
 const suite = reason === undefined ? describe : describe.skip
@@ -69,11 +70,8 @@ suite(`Flink${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
     folder.remove()
   })
 
-  function maven(...args: readonly string[]): Promise<string> {
-    const pom = resolve('test/frameworks/flink/jobs/pom.xml')
-    const where = [`-Dbuild.folder=${folder.path}`, `-Dalluxio.jar=${plugin}`, `-Dalluxio.uri=${root}`]
-    return complete({ binary: 'mvn', args: ['-q', '-B', '-f', pom, ...where, ...args], timeoutMs: 400_000 })
-  }
+  const maven = (...args: readonly string[]) =>
+    jobsMaven(folder.path, plugin, `-Dalluxio.uri=${root}`, ...args)
 
   /** Files below a folder: what readers see, and what they pass over. */
   async function files(path: string): Promise<{ seen: string[]; hidden: string[] }> {
@@ -212,16 +210,4 @@ suite(`Flink${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
 async function nameOfLoopback(): Promise<string | undefined> {
   const found = await lookup(hostname(), { family: 4 }).catch(() => undefined)
   return found?.address === '127.0.0.1' && /^[a-z]/i.test(hostname()) ? hostname() : undefined
-}
-
-/** config.yaml of the guide. */
-function guideSettings({ webHdfs }: Cluster): Record<string, string> {
-  const lines = guideBlock('flink', 'config.yaml', { '127.0.0.1:39870': webHdfs }).trim().split('\n')
-  return Object.fromEntries(lines.map((line) => line.split(/: (.*)/, 2) as [string, string]))
-}
-
-/** Path of the plug-in, built if it is not there. @throws Error without a JDK or Maven */
-async function pluginJar(): Promise<string> {
-  await complete({ binary: resolve('bin/alluxio'), args: ['plugins', 'build', 'flink'], timeoutMs: 600_000 })
-  return resolve('plugins/dist/alluxio-flink.jar')
 }

@@ -1,5 +1,6 @@
 /** Flink as a standalone cluster from Maven's jars: a JobManager and TaskManagers, each a process that can be killed. */
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { mavenJars } from './maven.ts'
@@ -29,7 +30,11 @@ const READY_MS = 90_000
 
 export interface FlinkOptions {
   /** Jars that go into folders of their own below `plugins/`. */
-  readonly plugins: readonly string[]
+  readonly plugins?: readonly string[]
+  /** Jars that are as if in `lib/`. */
+  readonly lib?: readonly string[]
+  /** Names of hosts that only Flink's processes know, with the addresses of this machine for which they stand. */
+  readonly hosts?: Readonly<Record<string, string>>
   /** On top of what a small cluster needs. */
   readonly properties?: Readonly<Record<string, string>>
 }
@@ -50,13 +55,17 @@ export function flinkJars(): Promise<string> {
 
 export class Flink {
   readonly #folder = scratchFolder('flink')
+  readonly #classPath: string
   readonly #jars: string
+  readonly #java: readonly string[]
   readonly #rest: string
   readonly #jobManager: ServerProcess
   readonly #taskManagers: ServerProcess[] = []
 
   private constructor(jars: string, ports: { rpc: number; rest: number }, options: FlinkOptions) {
     this.#jars = jars
+    this.#classPath = [`${jars}/*`, ...(options.lib ?? [])].join(':')
+    this.#java = [...JAVA, ...this.#names(options)]
     this.#rest = `http://127.0.0.1:${ports.rest}`
     this.#configure(ports, options)
     const entry = 'org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint'
@@ -87,18 +96,18 @@ export class Flink {
     await this.#jobManager.start()
   }
 
-  /** One with two slots more; ready once the JobManager knows it. */
-  async addTaskManager(): Promise<ServerProcess> {
+  /** One with two slots more; ready once the JobManager knows it. @param host one of the names of the options */
+  async addTaskManager(host = '127.0.0.1'): Promise<ServerProcess> {
     // A killed one is known for a while yet.
     const id = `task-manager-${this.#taskManagers.length}`
     const process = this.#process(
       'org.apache.flink.runtime.taskexecutor.TaskManagerRunner',
-      ['-Xmx512m', '-XX:MaxDirectMemorySize=256m'],
+      ['-Xmx512m', '-XX:MaxDirectMemorySize=256m', `-Dtest.host=${host}`],
       async () => {
         const { taskmanagers } = await this.#get<{ taskmanagers: { id: string }[] }>('taskmanagers')
         return taskmanagers.some((known) => known.id === id)
       },
-      [`-Dtaskmanager.resource-id=${id}`],
+      [`-Dtaskmanager.resource-id=${id}`, `-Dtaskmanager.host=${host}`],
     )
     this.#taskManagers.push(process)
     await process.start()
@@ -110,8 +119,8 @@ export class Flink {
     const printed = await complete({
       binary: 'java',
       args: [
-        ...JAVA,
-        ...['-Xmx256m', '-cp', `${this.#jars}/*`, 'org.apache.flink.client.cli.CliFrontend'],
+        ...this.#java,
+        ...['-Xmx256m', '-cp', this.#classPath, 'org.apache.flink.client.cli.CliFrontend'],
         ...['run', '-d', ...(from === undefined ? [] : ['-s', from]), '-c', main, jar, ...args],
       ],
       env: this.#env(),
@@ -136,6 +145,20 @@ export class Flink {
 
   async completedCheckpoints(job: string): Promise<number> {
     return (await this.#get<{ counts: { completed: number } }>(`jobs/${job}/checkpoints`)).counts.completed
+  }
+
+  /** Counts of the coordinators of a job's operators, such as the enumerator of its source; by the end of their name. */
+  async coordinatorMetric(job: string, name: string): Promise<number | undefined> {
+    const { vertices } = await this.#get<{ vertices: { id: string }[] }>(`jobs/${job}`)
+    for (const { id } of vertices) {
+      const path = `jobs/${job}/vertices/${id}/jm-operator-metrics`
+      const known = await this.#get<{ id: string }[]>(path)
+      const found = known.find((metric) => metric.id.endsWith(name))
+      if (found === undefined) continue
+      const [metric] = await this.#get<{ value: string }[]>(`${path}?get=${encodeURIComponent(found.id)}`)
+      return Number(metric?.value)
+    }
+    return undefined
   }
 
   /** Times that the job was begun anew. */
@@ -180,8 +203,16 @@ export class Flink {
     settings: readonly string[] = [],
   ): ServerProcess {
     const configuration = ['--configDir', join(this.#folder.path, 'conf'), ...settings]
-    const args = [...JAVA, ...memory, '-cp', `${this.#jars}/*`, main, ...configuration]
+    const args = [...this.#java, ...memory, '-cp', this.#classPath, main, ...configuration]
     return new ServerProcess({ binary: 'java', args, env: this.#env(), startMs: READY_MS }, ready)
+  }
+
+  #names({ hosts }: FlinkOptions): string[] {
+    if (hosts === undefined) return []
+    const file = join(this.#folder.path, 'hosts')
+    const lines = Object.entries({ localhost: '127.0.0.1', [hostname()]: '127.0.0.1', ...hosts })
+    writeFileSync(file, lines.map(([name, address]) => `${address} ${name}\n`).join(''))
+    return [`-Djdk.net.hosts.file=${file}`]
   }
 
   #env(): Record<string, string> {
@@ -192,7 +223,10 @@ export class Flink {
     }
   }
 
-  #configure({ rpc, rest }: { rpc: number; rest: number }, { plugins, properties = {} }: FlinkOptions): void {
+  #configure(
+    { rpc, rest }: { rpc: number; rest: number },
+    { plugins = [], properties = {} }: FlinkOptions,
+  ): void {
     const { path } = this.#folder
     for (const jar of plugins) {
       const folder = join(path, 'plugins', basename(jar, '.jar'))
@@ -206,7 +240,6 @@ export class Flink {
       'jobmanager.rpc.port': String(rpc),
       'rest.address': '127.0.0.1',
       'rest.port': String(rest),
-      'taskmanager.host': '127.0.0.1',
       'io.tmp.dirs': join(path, 'tmp'),
       'taskmanager.numberOfTaskSlots': '2',
       // What the shell scripts of a distribution work out.
