@@ -44,6 +44,8 @@ import org.apache.hadoop.security.UserGroupInformation;
 import org.apache.hadoop.security.token.Token;
 import org.apache.hadoop.security.token.TokenIdentifier;
 import org.apache.hadoop.util.Progressable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * {@code alluxio://host:port/}, where host and port are those of a proxy's WebHDFS gateway; without them {@code fs.alluxio.proxy},
@@ -58,9 +60,14 @@ public final class AlluxioFileSystem extends FileSystem {
   public static final String VERIFY_KEY = "fs.alluxio.verify";
   /** Block size of new files, bytes; without it the cluster decides. */
   public static final String BLOCK_SIZE_KEY = "fs.alluxio.block.size";
+  /** Where places of blocks are asked for: {@code proxy}, {@code host:port} of the master's web port, or {@code off}. */
+  public static final String HINTS_KEY = "fs.alluxio.hints";
+  /** How long the hint service is waited for before the block map answers, milliseconds. */
+  public static final String HINT_TIMEOUT_KEY = "fs.alluxio.hints.timeout.ms";
   /** How long a proxy that does not answer is waited for, milliseconds. */
   public static final String RETRY_KEY = "fs.alluxio.retry.ms";
 
+  private static final Logger LOG = LoggerFactory.getLogger(AlluxioFileSystem.class);
   private static final int DEFAULT_PORT = 39870;
   private static final long DEFAULT_BLOCK_SIZE = 64L << 20;
   private static final Text TOKEN_KIND = new Text("WEBHDFS delegation");
@@ -81,7 +88,8 @@ public final class AlluxioFileSystem extends FileSystem {
     uri = URI.create(SCHEME + "://" + (authority == null ? "/" : authority));
     user = UserGroupInformation.getCurrentUser();
     String proxy = authority == null ? conf.getTrimmed(PROXY_KEY, ClientOptions.DEFAULT_PROXY) : authority;
-    client = new AlluxioClient(options(proxy.matches(".*:\\d+") ? proxy : proxy + ":" + DEFAULT_PORT, conf));
+    client = new AlluxioClient(options(proxy.matches(".*:\\d+") ? proxy : proxy + ":" + DEFAULT_PORT, conf), LOG::warn);
+    ClientStatistics.OF_THIS_PROGRAM.add(client);
     attributes = new Attributes(client);
     workingDirectory = getHomeDirectory();
   }
@@ -93,13 +101,19 @@ public final class AlluxioFileSystem extends FileSystem {
             .withOnBehalfOf(real == null ? null : user.getShortUserName())
             .withShortCircuit(conf.getBoolean(SHORT_CIRCUIT_KEY, true))
             .withVerifyAlways(conf.getBoolean(VERIFY_KEY, false))
-            .withTimeouts(5_000, 60_000, conf.getLong(RETRY_KEY, 60_000));
+            .withTimeouts(5_000, 60_000, conf.getLong(RETRY_KEY, 60_000))
+            .withHints(hints(proxy, conf), conf.getInt(HINT_TIMEOUT_KEY, ClientOptions.DEFAULT_HINT_TIMEOUT_MS));
     Token<?> token = tokenOf(user);
     try {
       return token == null ? options : options.withToken(token.encodeToUrlString());
     } catch (IOException e) {
       throw new IllegalArgumentException("the delegation token for " + uri + " cannot be read", e);
     }
+  }
+
+  private static String hints(String proxy, Configuration conf) {
+    String where = conf.getTrimmed(HINTS_KEY, "proxy");
+    return where.equals("proxy") ? proxy : where.equals("off") ? null : where;
   }
 
   private Token<?> tokenOf(UserGroupInformation holder) {
@@ -273,7 +287,7 @@ public final class AlluxioFileSystem extends FileSystem {
     return new DirectoryEntries(entries, last, page.hasMore());
   }
 
-  /** In one call a page. */
+  /** In one call a page, and one of the hint service. */
   @Override
   protected RemoteIterator<LocatedFileStatus> listLocatedStatus(Path path, PathFilter filter) throws IOException {
     return new LocatedEntries(client, uri, at(path), filter, statistics);
@@ -284,14 +298,34 @@ public final class AlluxioFileSystem extends FileSystem {
     if (file == null) return null;
     if (start < 0 || length < 0) throw new IllegalArgumentException("Invalid start or len parameter");
     if (file.getLen() <= start) return new BlockLocation[0];
-    return getFileBlockLocations(file.getPath(), start, length);
+    statistics.incrementReadOps(1);
+    String at = at(file.getPath());
+    return Statuses.locations(
+        translated(() -> client.locations().of(at, file.getLen(), file.getBlockSize(), start, length)));
   }
 
   @Override
   public BlockLocation[] getFileBlockLocations(Path path, long start, long length) throws IOException {
-    statistics.incrementReadOps(1);
     if (start < 0 || length < 0) throw new IllegalArgumentException("Invalid start or len parameter");
-    return Statuses.locations(translated(() -> client.blockPlaces(at(path), start, length)));
+    return getFileBlockLocations(getFileStatus(path), start, length);
+  }
+
+  /** Caches a file, or all files below a directory. @return whether all is there; if not, ask again: it goes on meanwhile */
+  public boolean load(Path path) throws IOException {
+    return translated(() -> client.load(at(path)));
+  }
+
+  /** Keeps a path and all below it from being evicted. @return false when it was pinned before */
+  public boolean pin(Path path) throws IOException {
+    return translated(() -> client.pin(at(path)));
+  }
+
+  public void unpin(Path path) throws IOException {
+    translated(
+        () -> {
+          client.unpin(at(path));
+          return null;
+        });
   }
 
   @Override
@@ -517,6 +551,8 @@ public final class AlluxioFileSystem extends FileSystem {
   @Override
   public void close() throws IOException {
     super.close();
-    if (client != null) client.close();
+    if (client == null) return;
+    ClientStatistics.OF_THIS_PROGRAM.remove(client);
+    client.close();
   }
 }

@@ -64,7 +64,7 @@ final class LocatedEntries implements RemoteIterator<LocatedFileStatus> {
 
   private void turn(String after) throws IOException {
     statistics.incrementReadOps(1);
-    page = translated(() -> client.listLocated(path, after));
+    page = translated(() -> client.locations().list(path, after));
     index = 0;
   }
 }

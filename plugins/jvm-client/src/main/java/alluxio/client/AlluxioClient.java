@@ -15,6 +15,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /**
  * The file system of one cluster for one user. Paths are absolute, without scheme; calls may come from many threads. Every call
@@ -33,12 +34,19 @@ public final class AlluxioClient implements Closeable {
   final TierFiles tierFiles = new TierFiles();
   final ReadTally tally = new ReadTally();
   private final Gateway gateway;
+  private final BlockLocations locations;
   private final String hostNames;
 
   public AlluxioClient(ClientOptions options) {
+    this(options, text -> System.getLogger("alluxio.client").log(System.Logger.Level.WARNING, text));
+  }
+
+  /** @param warn takes what whoever runs the program should know though nothing fails */
+  public AlluxioClient(ClientOptions options, Consumer<String> warn) {
     this.options = options;
     this.pool = new HttpPool(options.connectTimeoutMs, options.readTimeoutMs);
     this.gateway = new Gateway(options, pool);
+    this.locations = new BlockLocations(this, options, gateway, warn);
     this.hostNames = options.shortCircuit ? namesOfThisHost() : null;
   }
 
@@ -190,6 +198,25 @@ public final class AlluxioClient implements Closeable {
     return gateway.call("PUT", path, query, true);
   }
 
+  /** Where schedulers should place tasks; {@code blockPlaces} and {@code listLocated} tell what is cached where. */
+  public BlockLocations locations() {
+    return locations;
+  }
+
+  /** Caches a file, or all files below a directory. @return whether all is there; if not, ask again: it goes on meanwhile */
+  public boolean load(String path) throws IOException {
+    return Json.truth(put(path, Query.op("LOAD")), "boolean");
+  }
+
+  /** Keeps a path and all below it from being evicted. @return false when it was pinned before */
+  public boolean pin(String path) throws IOException {
+    return Json.truth(gateway.call("PUT", path, Query.op("PIN"), false), "boolean");
+  }
+
+  public void unpin(String path) throws IOException {
+    put(path, Query.op("UNPIN"));
+  }
+
   /** Where the bytes read so far came from. */
   public ReadTally tally() {
     return tally;
@@ -198,6 +225,7 @@ public final class AlluxioClient implements Closeable {
   /** Ends idle connections; readers and writers that are open go on. */
   @Override
   public void close() {
+    locations.close();
     pool.close();
   }
 

@@ -19,6 +19,13 @@ public final class BlockPlace {
     if (fields.get("names") != null) for (Object name : Json.list(fields.get("names"))) names.add((String) name);
   }
 
+  BlockPlace(long offset, long length, List<Object> hosts) {
+    this.offset = offset;
+    this.length = length;
+    for (Object host : hosts) this.hosts.add((String) host);
+    names.addAll(this.hosts);
+  }
+
   static List<BlockPlace> listOf(Object list) throws IOException {
     List<BlockPlace> places = new ArrayList<>();
     for (Object fields : Json.list(list)) places.add(new BlockPlace(Json.object(fields)));
@@ -40,7 +47,7 @@ public final class BlockPlace {
     return hosts;
   }
 
-  /** {@code host:port} for each host. */
+  /** {@code host:port} for each host; the host alone where the hint service named it. */
   public List<String> names() {
     return names;
   }

@@ -310,6 +310,7 @@ public final class FileReader implements Closeable {
   /** A block that was read as a whole may have been sealed on this host meanwhile: the next read asks. */
   private void through(OpenFile.Block block, int index, int count) {
     block.throughBytes += count;
+    if (block.cold) client.tally.store.add(count);
     if (block.near && client.options.shortCircuit && block.throughBytes >= block.length) {
       synchronized (blocks) {
         if (blocks[index] == block) blocks[index] = null;

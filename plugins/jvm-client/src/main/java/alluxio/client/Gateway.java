@@ -43,6 +43,18 @@ final class Gateway {
     return options.proxy;
   }
 
+  /** The parameters that say who calls, encoded. */
+  String caller() {
+    return caller;
+  }
+
+  /** The same for daemons that know neither tokens nor users who act for others. */
+  String user() {
+    StringBuilder query = new StringBuilder("user.name=");
+    Query.encode(options.onBehalfOf == null ? options.user : options.onBehalfOf, query);
+    return query.toString();
+  }
+
   /** Path and query of a call, for the gateway or a worker. */
   static String target(String path, String query) {
     StringBuilder target = new StringBuilder(PREFIX.length() + path.length() + query.length() + 16).append(PREFIX);

@@ -32,11 +32,22 @@ final class HttpPool {
    */
   HttpConnection request(String address, String method, String target, String headers, boolean repeatable)
       throws IOException {
+    return request(address, method, target, headers, null, repeatable);
+  }
+
+  /** As above, with a body. */
+  HttpConnection request(
+      String address, String method, String target, String headers, byte[] body, boolean repeatable)
+      throws IOException {
     for (; ; ) {
       HttpConnection connection = take(address);
       boolean reused = connection.used;
       try {
-        connection.send(method, target, headers);
+        if (body == null) connection.send(method, target, headers);
+        else {
+          connection.send(method, target, headers + "Content-Length: " + body.length + "\r\n");
+          connection.write(body, 0, body.length);
+        }
         connection.receive(false);
         return connection;
       } catch (java.net.SocketTimeoutException e) {

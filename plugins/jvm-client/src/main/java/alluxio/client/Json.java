@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Reads JSON: objects as maps, arrays as lists, numbers as Long or Double. What comes is bounded by who reads the body; here the
+ * Reads JSON (and writes its texts): objects as maps, arrays as lists, numbers as Long or Double. What comes is bounded by who reads the body; here the
  * depth is.
  */
 final class Json {
@@ -53,6 +53,18 @@ final class Json {
 
   static boolean truth(Map<String, Object> from, String field) {
     return Boolean.TRUE.equals(from.get(field));
+  }
+
+  /** Writes a text as JSON. */
+  static void quote(String text, StringBuilder into) {
+    into.append('"');
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (c == '"' || c == '\\') into.append('\\').append(c);
+      else if (c < ' ') into.append(String.format("\\u%04x", (int) c));
+      else into.append(c);
+    }
+    into.append('"');
   }
 
   private Object value(int depth) throws IOException {

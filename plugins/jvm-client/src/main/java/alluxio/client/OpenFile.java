@@ -69,6 +69,8 @@ final class OpenFile {
     final boolean trustSeal;
     /** Whether a worker on this host may come to hold it. */
     final boolean near;
+    /** Whether nobody cached it. */
+    final boolean cold;
     /** The tier file, while it is open here. */
     volatile TierFile local;
     /** The tier file turned out not to be there, not to be readable, or bad. */
@@ -92,6 +94,7 @@ final class OpenFile {
       this.paths = fields.containsKey("paths") ? strings(fields.get("paths")) : null;
       this.trustSeal = Json.truth(fields, "trustSeal");
       this.near = Json.truth(fields, "near");
+      this.cold = Json.truth(fields, "cold");
       for (Object index : Json.list(fields.get("at"))) {
         int i = ((Number) index).intValue();
         if (i >= 0 && i < file.workers.size()) sources.add(file.workers.get(i));

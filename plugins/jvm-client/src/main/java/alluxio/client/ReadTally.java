@@ -6,6 +6,7 @@ import java.util.concurrent.atomic.LongAdder;
 public final class ReadTally {
   final LongAdder local = new LongAdder();
   final LongAdder remote = new LongAdder();
+  final LongAdder store = new LongAdder();
   final LongAdder requests = new LongAdder();
   final LongAdder failures = new LongAdder();
 
@@ -19,6 +20,11 @@ public final class ReadTally {
   /** Bytes that workers or the proxy sent. */
   public long remoteBytes() {
     return remote.sum();
+  }
+
+  /** Of the remote ones those of blocks that nobody cached when they were asked for: workers took them from the under-store. */
+  public long storeBytes() {
+    return store.sum();
   }
 
   /** HTTP requests for bytes. */
