@@ -64,6 +64,16 @@ describe('jars', () => {
     expect(readFileSync(jars().list()[0]!.path, 'utf8')).toBe('built\n')
   })
 
+  test('are built when what they are built on changed', async () => {
+    source('two/pom.xml', '<dependency><artifactId>alluxio-one</artifactId></dependency>')
+    await jars().build([], NEVER)
+    source('two/src/main/java/Y.java', 'new')
+    expect(states()).toEqual(['built', 'stale'])
+    await jars().build([], NEVER)
+    source('one/src/main/java/Y.java', 'new')
+    expect(states()).toEqual(['stale', 'stale'])
+  })
+
   test('are built once for many who ask at a time, also after a builder that died', async () => {
     mkdirSync(join(home, 'plugins', 'dist'))
     writeFileSync(join(home, 'plugins', 'dist', '.lock'), '999999999')

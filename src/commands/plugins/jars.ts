@@ -115,13 +115,22 @@ export class Jars {
   #sum(name: string): string {
     const hash = createHash('sha256')
     hash.update(readFileSync(join(this.#sources, 'pom.xml')))
-    for (const folder of [LIBRARY, name]) {
+    for (const folder of this.#foldersOf(name)) {
       hash.update(readFileSync(join(this.#sources, folder, 'pom.xml')))
       for (const file of filesBelow(join(this.#sources, folder, 'src', 'main'))) {
         hash.update(file).update(readFileSync(file))
       }
     }
     return hash.digest('hex')
+  }
+
+  /** Its own, and those of what it is built on. */
+  #foldersOf(name: string): string[] {
+    const pom = readFileSync(join(this.#sources, name, 'pom.xml'), 'utf8')
+    const used = [...pom.matchAll(/<artifactId>alluxio-([a-z0-9-]+)<\/artifactId>/g)].map(
+      ([, other]) => other!,
+    )
+    return [LIBRARY, ...this.names().filter((other) => other === name || used.includes(other))]
   }
 
   /** One build at a time: who starts meanwhile waits, and mostly finds it done. */
