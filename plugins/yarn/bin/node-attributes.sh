@@ -24,11 +24,10 @@ question="{\"paths\":[$paths],\"blocks\":false,\"for\":\"yarn\",\"engine\":{\"no
 answer=$(curl -sSf --max-time 10 -H 'content-type: application/json' -d "$question" \
   "$url/api/v1/hints/rank?user.name=${ALLUXIO_USER:-$(id -un)}")
 
+# Said either way: a ResourceManager keeps an attribute that is no longer told.
+best=false
 for name in $names; do
-  name=$(printf %s "$name" | tr '[:upper:]' '[:lower:]')
   # The hosts to be marked stand in the answer as "HOST:ATTRIBUTE=true", whole and in quotes.
-  if printf %s "$answer" | tr '[:upper:]' '[:lower:]' | grep -qF "\"$name:$(printf %s "$attribute" | tr '[:upper:]' '[:lower:]')=true\""; then
-    echo "NODE_ATTRIBUTE:$attribute,STRING,true"
-    break
-  fi
+  if printf %s "$answer" | grep -qiF "\"$name:$attribute=true\""; then best=true; fi
 done
+echo "NODE_ATTRIBUTE:$attribute,STRING,$best"

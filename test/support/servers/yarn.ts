@@ -1,5 +1,6 @@
-/** YARN from Maven's jars: a ResourceManager and a NodeManager with the shuffle of MapReduce, as processes of their own. */
+/** YARN from Maven's jars: a ResourceManager and NodeManagers with the shuffle of MapReduce, as processes of their own. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { site } from './hadoop-site.ts'
 import { mavenJars, UTF8 } from './maven.ts'
@@ -40,6 +41,7 @@ const JAVA = [
   '-Djava.net.preferIPv4Stack=true',
 ]
 const READY_MS = 90_000
+const JSON_WANTED = { headers: { accept: 'application/json' } }
 
 export interface HadoopJob {
   /** Class with a main method. */
@@ -50,26 +52,48 @@ export interface HadoopJob {
   readonly timeoutMs?: number
 }
 
+/** A NodeManager. */
+export interface YarnNode {
+  /** What YARN calls it; its processes and those of jobs know it, and nobody else. */
+  readonly host: string
+  /** Address of this machine for which the name stands. */
+  readonly address: string
+  readonly properties?: Readonly<Record<string, string>>
+  readonly env?: Readonly<Record<string, string>>
+}
+
 export interface YarnOptions {
   /** Jars that every process has beside Hadoop's own. */
   readonly jars?: readonly string[]
+  /** @default one, 127.0.0.1 */
+  readonly nodes?: readonly YarnNode[]
+  /** Of every process, on top of what a small cluster needs. */
+  readonly properties?: Readonly<Record<string, string>>
 }
+
+const ONE_NODE: readonly YarnNode[] = [{ host: '127.0.0.1', address: '127.0.0.1' }]
 
 export class Yarn {
   readonly #folder = scratchFolder('yarn')
   readonly #classPath: string
+  readonly #options: YarnOptions
+  readonly #java: readonly string[]
   readonly #processes: ServerProcess[] = []
   #properties: Record<string, string> = {}
+  /** `host:port` of the ResourceManager. */
+  #web = ''
   #jobs = 0
 
-  private constructor(classPath: string) {
+  private constructor(classPath: string, options: YarnOptions) {
     this.#classPath = classPath
+    this.#options = options
+    this.#java = [...JAVA, ...this.#names()]
   }
 
   /** @throws ServerMissing with the reason */
-  static async start({ jars = [] }: YarnOptions = {}): Promise<Yarn> {
+  static async start(options: YarnOptions = {}): Promise<Yarn> {
     const folder = await mavenJars(JARS)
-    const yarn = new Yarn([join(folder, '*'), ...jars].join(':'))
+    const yarn = new Yarn([join(folder, '*'), ...(options.jars ?? [])].join(':'), options)
     try {
       await yarn.#start()
       return yarn
@@ -85,7 +109,7 @@ export class Yarn {
     try {
       return await complete({
         binary: 'java',
-        args: ['-Xmx256m', ...JAVA, '-cp', `${conf}:${this.#classPath}`, main, ...args],
+        args: ['-Xmx256m', ...this.#java, '-cp', `${conf}:${this.#classPath}`, main, ...args],
         env: UTF8,
         timeoutMs,
       })
@@ -99,10 +123,29 @@ export class Yarn {
     this.#folder.remove()
   }
 
+  /** Nodes by their attributes, as the ResourceManager knows them: `prefix/name=value`. */
+  async nodeAttributes(): Promise<Record<string, string[]>> {
+    interface Node {
+      readonly nodeHostName: string
+      readonly nodeAttributesInfo?: {
+        readonly nodeAttributeInfo?: readonly { prefix: string; name: string; value: string }[]
+      }
+    }
+    const answer = await fetch(`http://${this.#web}/ws/v1/cluster/nodes`, JSON_WANTED)
+    const { nodes } = (await answer.json()) as { nodes: { node: Node[] } }
+    const list = (node: Node) =>
+      (node.nodeAttributesInfo?.nodeAttributeInfo ?? []).map(
+        ({ prefix, name, value }) => `${prefix}/${name}=${value}`,
+      )
+    const pairs = nodes.node.map((node) => [node.nodeHostName, list(node)] as const)
+    return Object.fromEntries(pairs.sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+
   async #start(): Promise<void> {
-    const ports = await Promise.all(Array.from({ length: 9 }, freePort))
+    const { nodes = ONE_NODE, properties = {} } = this.#options
+    const ports = await Promise.all(Array.from({ length: 5 }, freePort))
     const address = () => `127.0.0.1:${ports.pop()}`
-    const [managerWeb, nodeWeb] = [address(), address()]
+    this.#web = address()
     const path = (name: string) => join(this.#folder.path, name)
     this.#properties = {
       'hadoop.tmp.dir': path('tmp'),
@@ -111,18 +154,12 @@ export class Yarn {
       'yarn.resourcemanager.scheduler.address': address(),
       'yarn.resourcemanager.resource-tracker.address': address(),
       'yarn.resourcemanager.admin.address': address(),
-      'yarn.resourcemanager.webapp.address': managerWeb,
+      'yarn.resourcemanager.webapp.address': this.#web,
       'yarn.resourcemanager.scheduler.class':
         'org.apache.hadoop.yarn.server.resourcemanager.scheduler.fifo.FifoScheduler',
       'yarn.resourcemanager.nodemanagers.heartbeat-interval-ms': '100',
+      'yarn.node-attribute.fs-store.root-dir': `file://${path('attributes')}`,
       'yarn.scheduler.minimum-allocation-mb': '64',
-      'yarn.nodemanager.hostname': '127.0.0.1',
-      'yarn.nodemanager.address': address(),
-      'yarn.nodemanager.localizer.address': address(),
-      'yarn.nodemanager.collector-service.address': address(),
-      'yarn.nodemanager.webapp.address': nodeWeb,
-      'yarn.nodemanager.local-dirs': path('local'),
-      'yarn.nodemanager.log-dirs': path('logs'),
       'yarn.nodemanager.disk-health-checker.enable': 'false',
       'yarn.nodemanager.vmem-check-enabled': 'false',
       'yarn.nodemanager.pmem-check-enabled': 'false',
@@ -131,26 +168,74 @@ export class Yarn {
       'yarn.nodemanager.resource.cpu-vcores': '8',
       'yarn.nodemanager.aux-services': 'mapreduce_shuffle',
       'yarn.nodemanager.aux-services.mapreduce_shuffle.class': 'org.apache.hadoop.mapred.ShuffleHandler',
+      // What containers run finds the nodes by their names.
+      ...(this.#options.nodes === undefined
+        ? {}
+        : { 'yarn.nodemanager.admin-env': `JAVA_TOOL_OPTIONS=${this.#names()[0]}` }),
       'yarn.application.classpath': this.#classPath.replaceAll(':', ','),
       ...this.#mapReduce(),
+      ...properties,
     }
-    const process = (role: string, web: string, ready: (metrics: string) => boolean) =>
-      new ServerProcess(
-        {
-          binary: 'java',
-          args: ['-Xmx256m', ...JAVA, '-cp', `${this.#configure(role, {})}:${this.#classPath}`, role],
-          env: UTF8,
-          startMs: READY_MS,
-        },
-        async () => ready(await (await fetch(`http://${web}`)).text()),
-      )
     const server = 'org.apache.hadoop.yarn.server'
-    const metrics = `${managerWeb}/ws/v1/cluster/metrics`
     this.#processes.push(
-      process(`${server}.resourcemanager.ResourceManager`, metrics, (text) => text.includes('activeNodes')),
-      process(`${server}.nodemanager.NodeManager`, metrics, (text) => /"activeNodes":1\b/.test(text)),
+      this.#daemon(`${server}.resourcemanager.ResourceManager`, 'manager', {}, {}, (text) =>
+        text.includes('activeNodes'),
+      ),
     )
+    for (const [i, node] of nodes.entries()) {
+      const own = await this.#nodeProperties(node, `node-${i}`)
+      this.#processes.push(
+        this.#daemon(`${server}.nodemanager.NodeManager`, `node-${i}`, own, node.env ?? {}, (text) =>
+          text.includes(`"activeNodes":${nodes.length},`),
+        ),
+      )
+    }
     await Promise.all(this.#processes.map((each) => each.start()))
+  }
+
+  async #nodeProperties({ host, properties = {} }: YarnNode, name: string): Promise<Record<string, string>> {
+    const ports = await Promise.all(Array.from({ length: 4 }, freePort))
+    const address = () => `${host}:${ports.pop()}`
+    return {
+      'yarn.nodemanager.hostname': host,
+      'yarn.nodemanager.address': address(),
+      'yarn.nodemanager.localizer.address': address(),
+      'yarn.nodemanager.collector-service.address': address(),
+      'yarn.nodemanager.webapp.address': address(),
+      'yarn.nodemanager.local-dirs': join(this.#folder.path, 'local', name),
+      'yarn.nodemanager.log-dirs': join(this.#folder.path, 'logs', name),
+      ...properties,
+    }
+  }
+
+  /** @param isReady judges the metrics of the ResourceManager */
+  #daemon(
+    main: string,
+    name: string,
+    properties: Readonly<Record<string, string>>,
+    env: Readonly<Record<string, string>>,
+    isReady: (metrics: string) => boolean,
+  ): ServerProcess {
+    const conf = this.#configure(name, properties)
+    return new ServerProcess(
+      {
+        binary: 'java',
+        args: ['-Xmx256m', ...this.#java, '-cp', `${conf}:${this.#classPath}`, main],
+        env: { ...UTF8, ...env },
+        startMs: READY_MS,
+      },
+      async () => isReady(await (await fetch(`http://${this.#web}/ws/v1/cluster/metrics`)).text()),
+    )
+  }
+
+  /** Names that only Java knows, by a file of its own. */
+  #names(): string[] {
+    const { nodes } = this.#options
+    if (nodes === undefined) return []
+    const file = join(this.#folder.path, 'hosts')
+    const lines = nodes.map(({ host, address }) => `${address} ${host}`)
+    writeFileSync(file, ['127.0.0.1 localhost', `127.0.0.1 ${hostname()}`, ...lines, ''].join('\n'))
+    return [`-Djdk.net.hosts.file=${file}`]
   }
 
   #mapReduce(): Record<string, string> {
@@ -179,7 +264,7 @@ export class Yarn {
       'log4j.rootLogger=INFO,A\nlog4j.appender.A=org.apache.log4j.ConsoleAppender\nlog4j.appender.A.target=System.out\nlog4j.appender.A.layout=org.apache.log4j.PatternLayout\nlog4j.appender.A.layout.ConversionPattern=%d{ISO8601} %p %c{1}: %m%n\n',
     )
     const all = site({ ...this.#properties, ...properties })
-    for (const file of ['core-site.xml', 'yarn-site.xml', 'mapred-site.xml'])
+    for (const file of ['core-site.xml', 'yarn-site.xml', 'mapred-site.xml', 'capacity-scheduler.xml'])
       writeFileSync(join(folder, file), all)
     return folder
   }

@@ -31,7 +31,7 @@ final class SplitGroup {
     for (int i = 0; i < splits.size(); i++) {
       Split split = splits.get(i);
       int partsLeft = Math.max(1, parts - groups.size() + 1);
-      boolean isFull = partsLeft > 1 && group.bytes > 0 && (group.bytes + weight(split) / 2) * partsLeft > group.bytes + left;
+      boolean isFull = partsLeft > 1 && group.bytes > 0 && (group.bytes + weight(split) / 2.0) * partsLeft > group.bytes + left;
       if (isFull || group.chars + split.toString().length() >= MAX_INPUT_CHARS) {
         group = new SplitGroup();
         groups.add(group);

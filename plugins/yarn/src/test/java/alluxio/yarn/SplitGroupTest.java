@@ -29,6 +29,7 @@ class SplitGroupTest {
     SplitGroup anywhere = SplitGroup.of(List.of(Split.whole("/a")), 1, 4).get(0);
     assertEquals(List.of(), anywhere.hosts());
     assertEquals(List.of("/a"), anywhere.inputs());
+    assertEquals(3, SplitGroup.of(List.of(Split.whole("/a"), Split.whole("/b"), Split.whole("/c")), 1, 4).size());
   }
 
   @Test
