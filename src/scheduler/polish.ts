@@ -7,8 +7,8 @@ import type { Matching, MatchingProblem } from './matching.ts'
 
 const NONE = -1
 /** Edges that are looked at: so many for each edge, and so many at least. */
-const LOOKS_AN_EDGE = 8
-const LEAST_LOOKS = 1_000_000
+const LOOKS_AN_EDGE = 2
+const LEAST_LOOKS = 200_000
 /** Splits of a full host that are asked to make room. */
 const MOST_ASKED = 32
 /** Gains below this part of what moves are rounding. */
@@ -48,10 +48,9 @@ export class Polish {
     for (let changed = true; changed; ) {
       changed = false
       for (let s = 0; s < splits; s++) {
-        if (this.#matching.hostOf[s] === NONE || !this.#improve(s)) continue
-        changed = true
+        if (this.#matching.hostOf[s] !== NONE && this.#improve(s)) changed = true
+        if (this.#looks > most) return
       }
-      if (this.#looks > most) return
     }
   }
 
