@@ -151,8 +151,11 @@ describe('hints of a cluster of three hosts', () => {
   })
 
   test('a cold file goes where its hint says, for clients of policy DeterministicHash', async () => {
-    for (const path of ['/c1', '/c2', '/c3', '/c4', '/c5', '/c6']) {
-      await writeTo(path, '127.0.0.1', 1)
+    const paths = ['/c1', '/c2', '/c3', '/c4', '/c5', '/c6']
+    for (const path of paths) await writeTo(path, '127.0.0.1', 1)
+    // A heartbeat that is late would name them again after they were freed.
+    await pause(500)
+    for (const path of paths) {
       await fs.free(path)
       const [cold] = await eventually(
         () => fs.hints.rank([path]),
