@@ -10,6 +10,8 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ConfigurationUtils;
 import org.apache.flink.core.fs.FileSystem;
 import org.apache.flink.core.fs.FileSystemFactory;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What Flink finds in {@code plugins/}: makes the file system of {@code alluxio://} from Flink's configuration. */
 public final class AlluxioFileSystemFactory implements FileSystemFactory {
@@ -28,6 +30,12 @@ public final class AlluxioFileSystemFactory implements FileSystemFactory {
           .stringType()
           .noDefaultValue()
           .withDescription("A delegation token of the gateway, which then says who calls.");
+  static final ConfigOption<String> HINTS =
+      ConfigOptions.key("fs.alluxio.hints")
+          .stringType()
+          .defaultValue("proxy")
+          .withDescription("Who says where splits should be read: proxy, host:port of the master's web port, or off.");
+  private static final Logger LOG = LoggerFactory.getLogger(AlluxioFileSystemFactory.class);
   private static final int DEFAULT_PORT = 39870;
 
   private Configuration configuration = new Configuration();
@@ -44,11 +52,15 @@ public final class AlluxioFileSystemFactory implements FileSystemFactory {
 
   @Override
   public FileSystem create(URI uri) {
+    String proxy = proxyOf(uri);
+    String hints = configuration.get(HINTS);
     ClientOptions options =
-        ClientOptions.of(proxyOf(uri), configuration.get(USER, System.getProperty("user.name")))
-            .withToken(configuration.get(TOKEN));
+        ClientOptions.of(proxy, configuration.get(USER, System.getProperty("user.name")))
+            .withToken(configuration.get(TOKEN))
+            .withHints(
+                hints.equals("proxy") ? proxy : hints.equals("off") ? null : hints, ClientOptions.DEFAULT_HINT_TIMEOUT_MS);
     String[] temporary = ConfigurationUtils.parseTempDirectories(configuration);
-    return new AlluxioFlinkFileSystem(uri, new AlluxioClient(options), Path.of(temporary[0]));
+    return new AlluxioFlinkFileSystem(uri, new AlluxioClient(options, LOG::warn), Path.of(temporary[0]));
   }
 
   private String proxyOf(URI uri) {

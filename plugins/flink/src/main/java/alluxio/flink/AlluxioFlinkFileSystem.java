@@ -60,13 +60,13 @@ final class AlluxioFlinkFileSystem extends FileSystem {
     return AlluxioFileStatus.of(path, client.getStatus(plain(path)));
   }
 
-  /** In one call per page, with the places of the blocks: Flink asks for them once a file otherwise. */
+  /** In one call a page and one of the hint service, with the places of the blocks: Flink asks for them once a file otherwise. */
   @Override
   public FileStatus[] listStatus(Path path) throws IOException {
     List<FileStatus> all = new ArrayList<>();
     String after = null;
     for (boolean more = true; more; ) {
-      Listing page = client.listLocated(plain(path), after);
+      Listing page = client.locations().list(plain(path), after);
       for (List<BlockPlace> places : page.places()) for (BlockPlace place : places) labels.note(place.hosts());
       for (int i = 0; i < page.entries().size(); i++) {
         alluxio.client.FileStatus entry = page.entries().get(i);
@@ -88,7 +88,7 @@ final class AlluxioFlinkFileSystem extends FileSystem {
           .filter(block -> block.getOffset() < start + length && block.getOffset() + block.getLength() > start)
           .toArray(BlockLocation[]::new);
     }
-    return locations(client.blockPlaces(plain(file.getPath()), start, length));
+    return locations(client.locations().of(plain(file.getPath()), file.getLen(), file.getBlockSize(), start, length));
   }
 
   private BlockLocation[] locations(List<BlockPlace> places) {
