@@ -27,7 +27,7 @@ const REPLICAS = 2
 const HINTS = '/api/v1/hints/rank?user.name=bench'
 const CONNECTIONS = 32
 const BATCH = 100
-const BATCHES = 8
+const BATCHES = 4
 const BEAT_MS = 1000
 const ENTRY = 9
 const tiers = ['MEM', 'SSD'].map((alias) => ({ alias, capacityBytes: 2 ** 40, usedBytes: 0 }))

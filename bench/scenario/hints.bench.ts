@@ -5,7 +5,7 @@
  * A real master in this process, over a namespace of real inodes; its workers and its askers, simulated, in another one
  * (`hints-load.ts`), which speaks the protocols of both. Prints JSON lines; CPU is the master's, so `perCpuSecond` is what one core does.
  * `index`: registration of all workers, and what the block map takes. `rank`: the engine and the namespace alone. `http`: one path, or
- * ten, a request over 32 connections; `http-bare`: the same for /healthz. `rpc`: batches of 100. `beat`: rounds of heartbeats with changes of every worker. `assign`: a stage planned.
+ * ten, a request over 32 connections; `http-bare`: the same for /healthz. `rpc`: batches of 100, four under way. `beat`: rounds of heartbeats with changes of every worker. `assign`: a stage planned.
  * `lost`: a worker falls silent, until no answer names it. `fresh`: a block reported, until a stream and an answer name it.
  */
 import { type ChildProcess, fork } from 'node:child_process'

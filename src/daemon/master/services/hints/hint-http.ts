@@ -99,10 +99,9 @@ export class HintHttp {
       if (body.bytes > MAX_BODY_BYTES) this.#refuse(body, tooLong())
       else body.chunks.push(chunk)
     })
-    const over = () => this.#bodies.delete(body)
-    request.on('error', over).on('close', over)
+    request.on('error', ignore)
     request.on('end', () => {
-      over()
+      this.#bodies.delete(body)
       const { chunks } = body
       this.#serve(request, response, operation, chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
     })
@@ -128,8 +127,9 @@ export class HintHttp {
         const latest = runtime.monotonic() - BODY_MS
         // The oldest come first.
         for (const body of this.#bodies) {
-          if (body.sinceMs > latest) break
-          this.#refuse(body, tooSlow())
+          if (body.request.destroyed) this.#bodies.delete(body)
+          else if (body.sinceMs > latest) break
+          else this.#refuse(body, tooSlow())
         }
         if (this.#bodies.size > 0) this.#watch()
       },
@@ -214,6 +214,9 @@ export class HintHttp {
     response.end(body)
   }
 }
+
+/** Who hung up hears nothing. */
+function ignore(): void {}
 
 function parse(body: Buffer): unknown {
   try {
