@@ -33,7 +33,10 @@ public final class TaskHosts {
   }
 
   private Form form;
-  private long firstUntilNs;
+  private int expected;
+  private long waitNs;
+  /** Since the first question; null: none yet. */
+  private Long waitingSinceNs;
   private final Map<String, Executor> executors = new LinkedHashMap<>();
   private Callable<String> elsewhere;
   private long askedNs;
@@ -47,11 +50,16 @@ public final class TaskHosts {
     return OF_THIS_PROGRAM;
   }
 
-  /** @param firstWaitMs how long, from now on, those who ask for places wait for the first executor */
-  public synchronized void begin(Form form, long firstWaitMs) {
+  /**
+   * @param expected executors that will come; 0 where nobody knows: then it is one at least
+   * @param waitMs how long, from the first question on, those who ask wait for them
+   */
+  public synchronized void begin(Form form, int expected, long waitMs) {
     end();
     this.form = form;
-    firstUntilNs = System.nanoTime() + firstWaitMs * 1_000_000;
+    this.expected = Math.max(1, expected);
+    waitNs = waitMs * 1_000_000;
+    waitingSinceNs = null;
   }
 
   /** Places are as another JVM of the program knows them. @param asked its {@link #question} */
@@ -94,7 +102,7 @@ public final class TaskHosts {
   public synchronized String question() {
     if (elsewhere != null) return asked();
     if (form == null) return WITHOUT_PLUG_IN;
-    awaitFirst();
+    awaitExecutors();
     if (question == null) question = made();
     return question;
   }
@@ -111,10 +119,12 @@ public final class TaskHosts {
     return question;
   }
 
-  private void awaitFirst() {
+  private void awaitExecutors() {
+    if (waitingSinceNs == null) waitingSinceNs = System.nanoTime();
     try {
-      while (form != null && known() == 0) {
-        long leftMs = (firstUntilNs - System.nanoTime()) / 1_000_000;
+      // Of one that has come both names are to be known.
+      while (form != null && (known() < expected || known() < executors.size())) {
+        long leftMs = (waitNs - (System.nanoTime() - waitingSinceNs)) / 1_000_000;
         if (leftMs <= 0) return;
         wait(leftMs);
       }

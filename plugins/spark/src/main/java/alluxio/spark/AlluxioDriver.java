@@ -22,7 +22,7 @@ final class AlluxioDriver implements DriverPlugin {
   @Override
   public Map<String, String> init(SparkContext context, PluginContext plugin) {
     PluginOptions options = new PluginOptions(context.getConf());
-    taskHosts.begin(options.form, options.executorsWaitMs);
+    taskHosts.begin(options.form, options.executors, options.executorsWaitMs);
     context.addSparkListener(
         new SparkListener() {
           @Override

@@ -12,6 +12,8 @@ final class PluginOptions {
   static final String DEFAULT_NODE_VARIABLE = "ALLUXIO_NODE_NAME";
 
   final Form form;
+  /** 0: not known. */
+  final int executors;
   final long executorsWaitMs;
   final List<String> warm;
   final long warmWaitMs;
@@ -21,8 +23,8 @@ final class PluginOptions {
     boolean comeAndGo = conf.getBoolean("spark.dynamicAllocation.enabled", false);
     form = form(conf.get("spark.alluxio.locations", "auto"), conf.get("spark.master", ""), comeAndGo);
     // Who begins with none starts them only when there are tasks.
-    boolean comesFirst = !comeAndGo || initialExecutors(conf) > 0;
-    executorsWaitMs = form == Form.ANY_HOST || !comesFirst ? 0 : conf.getTimeAsMs("spark.alluxio.executors.wait", "10s");
+    executors = initialExecutors(conf, comeAndGo);
+    executorsWaitMs = form == Form.ANY_HOST || (comeAndGo && executors == 0) ? 0 : conf.getTimeAsMs("spark.alluxio.executors.wait", "10s");
     warm = list(conf.get("spark.alluxio.warm", ""));
     warmWaitMs = conf.getTimeAsMs("spark.alluxio.warm.wait", "0s");
     pin = list(conf.get("spark.alluxio.pin", ""));
@@ -43,10 +45,11 @@ final class PluginOptions {
     }
   }
 
-  private static int initialExecutors(SparkConf conf) {
+  private static int initialExecutors(SparkConf conf, boolean comeAndGo) {
+    int instances = conf.getInt("spark.executor.instances", 0);
+    if (!comeAndGo) return instances;
     int least = conf.getInt("spark.dynamicAllocation.minExecutors", 0);
-    int initial = conf.getInt("spark.dynamicAllocation.initialExecutors", least);
-    return Math.max(initial, conf.getInt("spark.executor.instances", 0));
+    return Math.max(instances, Math.max(least, conf.getInt("spark.dynamicAllocation.initialExecutors", 0)));
   }
 
   static List<String> list(String text) {
