@@ -15,6 +15,7 @@ const BLOCK = 2 ** 20
 const HOSTS = { '127.0.0.2': 'w1.test', '127.0.0.3': 'w2.test' } as const
 const WORKERS = Object.keys(HOSTS)
 const BY_SCRIPT = 'nm.yarn.io/alluxio-cache'
+const BY_HAND = 'rm.yarn.io/alluxio-cache'
 
 interface Report {
   readonly exitCode: number
@@ -78,6 +79,7 @@ suite(`YARN${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
       properties: {
         'yarn.resourcemanager.scheduler.class':
           'org.apache.hadoop.yarn.server.resourcemanager.scheduler.capacity.CapacityScheduler',
+        'yarn.resourcemanager.placement-constraints.handler': 'scheduler',
         'yarn.scheduler.capacity.root.queues': 'default',
         'yarn.scheduler.capacity.root.default.capacity': '100',
         'yarn.scheduler.capacity.maximum-am-resource-percent': '1',
@@ -163,7 +165,7 @@ suite(`YARN${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
     await expect(failed).rejects.toThrow(/ended with 7: [\s\S]*"attempts" : 2/)
   }, 180_000)
 
-  test('nodes are marked by the script as the data move, and by the command of the hints', async () => {
+  test('nodes are marked by the script as the data move and by the command of the hints, and containers keep to them', async () => {
     await attributesAre([`${BY_SCRIPT}=true`], [`${BY_SCRIPT}=false`])
     const fs = await cluster.connect()
     await fs.delete('/hot')
@@ -174,7 +176,13 @@ suite(`YARN${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
     const { command } = (await answer.json()) as { command: string }
     const [, words] = /^yarn nodeattributes -add "(.*)"$/.exec(command)!
     await yarn.run({ main: 'org.apache.hadoop.yarn.client.cli.NodeAttributesCLI', args: ['-add', words!] })
-    await attributesAre([`${BY_SCRIPT}=false`, 'rm.yarn.io/alluxio-cache=true'], [`${BY_SCRIPT}=true`])
+    await attributesAre([`${BY_SCRIPT}=false`, `${BY_HAND}=true`], [`${BY_SCRIPT}=true`])
+    const main = new URL('Pinned.java', import.meta.url).pathname
+    const pinned = await yarn.run({ main, args: ['3', BY_HAND, BY_SCRIPT] })
+    expect(pinned.match(/^pinned to .*$/gm)).toEqual([
+      `pinned to ${BY_HAND}: w1.test w1.test w1.test`,
+      `pinned to ${BY_SCRIPT}: w2.test w2.test w2.test`,
+    ])
   }, 120_000)
 
   test('what the hints write is a service by the rules of YARN Services', async () => {
