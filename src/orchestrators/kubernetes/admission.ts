@@ -95,7 +95,8 @@ export class Admission {
         return { hints: [], missing: error.message }
       })
       if (missing !== undefined) warn(missing)
-      return [...held, ...affinityPatch(pod, hints, this.#options.nodeLabel)]
+      // A pod that is held prefers where its inputs are in the end.
+      return held.length > 0 ? held : affinityPatch(pod, hints, this.#options.nodeLabel)
     } catch (error) {
       if (!isAlluxioError(error)) throw error
       warn(error.message)

@@ -52,7 +52,7 @@ export class KubeApi {
         ...(next === '' ? {} : { continue: next }),
       })
       const page = (await this.#call('GET', `${path}?${words}`)) as List<T>
-      items.push(...page.items)
+      items.push(...(page.items ?? []))
       next = page.metadata?.continue ?? ''
     } while (next !== '')
     return items

@@ -60,7 +60,10 @@ export class Extender {
       Nodes:
         Nodes === null
           ? null
-          : { ...Nodes, items: Nodes.items.filter(({ metadata }) => holders.has(metadata.name ?? '')) },
+          : {
+              ...Nodes,
+              items: (Nodes.items ?? []).filter(({ metadata }) => holders.has(metadata.name ?? '')),
+            },
       NodeNames: NodeNames === null ? null : NodeNames.filter((name) => holders.has(name)),
       FailedAndUnresolvableNodes: Object.fromEntries(failed),
     }

@@ -29,7 +29,8 @@ export interface Node {
 
 export interface List<T> {
   readonly metadata?: { readonly continue?: string }
-  readonly items: readonly T[]
+  /** Of an empty list some servers write null. */
+  readonly items: readonly T[] | null
 }
 
 /** RFC 6902. */

@@ -114,7 +114,7 @@ export class WarmGate implements Component {
     const age = Number.isNaN(created) ? 0 : runtime.now() - created
     if (Math.max(age, runtime.monotonic() - sinceMs) < limit) return undefined
     const { path, state, why } = states.find((input) => input.state !== 'WARM')!
-    return `${path} ${state === 'FAILED' ? why : 'is not cached yet'} after ${limit} ms`
+    return `${path} is not cached after ${limit} ms${state === 'FAILED' ? `: ${why}` : ''}`
   }
 
   async #release(pod: Pod, why: string): Promise<void> {

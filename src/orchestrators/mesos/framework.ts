@@ -254,7 +254,9 @@ export class MesosFramework {
     this.#deciding = true
     try {
       while (this.#offers.length > 0) {
-        if (this.#agents.hostnames.length !== this.#candidates) await this.#rehint()
+        // While there are no hints nobody waits for them here.
+        const isNews = this.#agents.hostnames.length !== this.#candidates
+        if (isNews && this.#missing === undefined) await this.#rehint()
         this.#judge(this.#offers.splice(0))
       }
     } finally {

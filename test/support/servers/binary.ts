@@ -47,14 +47,20 @@ export async function goServer(name: string): Promise<string> {
   return target
 }
 
-/** Path of our own server with latency, built from `test/support/s3-latency`; a change of its source builds it anew. */
-export async function latencyServer(): Promise<string> {
+/** Path of our own server with latency. */
+export function latencyServer(): Promise<string> {
+  return ownGoProgram('s3-latency', OWN_SOURCES)
+}
+
+/** Path of a program built from a folder of sources; a change of them builds it anew. @throws ServerMissing with the reason */
+export async function ownGoProgram(name: string, sources: string): Promise<string> {
   const hash = createHash('sha256')
-  for (const file of readdirSync(OWN_SOURCES).sort()) hash.update(readFileSync(join(OWN_SOURCES, file)))
-  const target = join(binFolder(), `s3-latency-${hash.digest('hex').slice(0, 12)}`)
+  for (const file of readdirSync(sources).sort()) hash.update(readFileSync(join(sources, file)))
+  const target = join(binFolder(), `${name}-${hash.digest('hex').slice(0, 12)}`)
   await build(target, async (scratch) => {
-    const program = join(scratch, 's3-latency')
-    await go(['build', '-buildvcs=false', '-o', program, '.'], { CGO_ENABLED: '0' }, OWN_SOURCES)
+    const program = join(scratch, name)
+    const options = ['-buildvcs=false', '-ldflags=-s -w', '-o', program]
+    await go(['build', ...options, '.'], { CGO_ENABLED: '0' }, sources)
     return program
   })
   return target
