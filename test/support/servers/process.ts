@@ -7,6 +7,23 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ServerMissing } from './binary.ts'
 
+/** Where a process runs: this machine, or a host of a test's network. */
+export interface Place {
+  readonly name: string
+  readonly address: string
+  /** The command that does there what `binary` with its arguments does here. */
+  command(
+    binary: string,
+    args: readonly string[],
+  ): { readonly binary: string; readonly args: readonly string[] }
+}
+
+export const HERE: Place = {
+  name: '127.0.0.1',
+  address: '127.0.0.1',
+  command: (binary, args) => ({ binary, args }),
+}
+
 export interface ServerCommand {
   readonly binary: string
   readonly args: readonly string[]

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { javaAndMaven, mavenJars, UTF8 } from './maven.ts'
-import { complete, freePort, ServerProcess, scratchFolder } from './process.ts'
+import { complete, freePort, HERE, type Place, ServerProcess, scratchFolder } from './process.ts'
 import { pythonWith } from './python.ts'
 
 /** What PyPI's releases are built with. */
@@ -24,6 +24,8 @@ export interface SparkJob {
   /** @default local[2] */
   readonly master?: string
   readonly timeoutMs?: number
+  /** Of the driver. @default this host */
+  readonly place?: Place
 }
 
 export class Spark {
@@ -89,53 +91,68 @@ export class Spark {
     settings,
     master = 'local[2]',
     timeoutMs = 300_000,
+    place = HERE,
   }: SparkJob): Promise<string> {
     const file = join(this.#folder.path, `job-${this.#jobs++}.conf`)
     writeFileSync(file, settings)
     return complete({
-      binary: join(this.#home, 'bin', 'spark-submit'),
-      args: ['--master', master, '--properties-file', file, program, ...args],
-      env: this.#env,
+      ...place.command(join(this.#home, 'bin', 'spark-submit'), [
+        ...['--master', master, '--properties-file', file, program, ...args],
+      ]),
+      env: this.#envOn(place),
       timeoutMs,
     })
   }
 
-  /** A master and a worker with two cores. */
-  async standalone(): Promise<StandaloneSpark> {
-    const [port, masterWeb, workerWeb] = await Promise.all([freePort(), freePort(), freePort()])
-    const url = `spark://127.0.0.1:${port}`
-    const work = join(this.#folder.path, 'work')
-    mkdirSync(work, { recursive: true })
-    const start = (role: 'Master' | 'Worker', args: readonly string[], ready: () => Promise<boolean>) =>
+  #envOn({ address }: Place): Readonly<Record<string, string>> {
+    return { ...this.#env, SPARK_LOCAL_IP: address }
+  }
+
+  /** A master and workers, each with its cores. */
+  async standalone({
+    home = HERE,
+    workers = [HERE],
+    cores = 2,
+  }: StandaloneOptions = {}): Promise<StandaloneSpark> {
+    const [port, masterWeb, ...workerWebs] = await Promise.all(
+      Array.from({ length: 2 + workers.length }, freePort),
+    )
+    const url = `spark://${home.name}:${port}`
+    const start = (
+      role: 'Master' | 'Worker',
+      place: Place,
+      args: readonly (string | number)[],
+      ready: () => Promise<boolean>,
+    ) =>
       new ServerProcess(
         {
-          binary: join(this.#home, 'bin', 'spark-class'),
-          args: [`org.apache.spark.deploy.${role.toLowerCase()}.${role}`, '--host', '127.0.0.1', ...args],
-          env: this.#env,
-          startMs: 60_000,
+          ...place.command(join(this.#home, 'bin', 'spark-class'), [
+            ...[`org.apache.spark.deploy.${role.toLowerCase()}.${role}`, '--host', place.name],
+            ...args.map(String),
+          ]),
+          env: this.#envOn(place),
+          startMs: 120_000,
         },
         ready,
       )
     const state = async () =>
-      (await (await fetch(`http://127.0.0.1:${masterWeb}/json/`)).json()) as { aliveworkers: number }
-    const masterPorts = ['--port', String(port), '--webui-port', String(masterWeb)]
-    const workerArgs = [
-      '--webui-port',
-      String(workerWeb),
-      '--cores',
-      '2',
-      '--memory',
-      '1g',
-      '--work-dir',
-      work,
-      url,
-    ]
-    const processes = [
-      start('Master', masterPorts, async () => (await state()) !== undefined),
-      start('Worker', workerArgs, async () => (await state()).aliveworkers === 1),
-    ]
+      (await (await fetch(`http://${home.address}:${masterWeb}/json/`)).json()) as { aliveworkers: number }
+    const worker = (place: Place, i: number) => {
+      const work = join(this.#folder.path, `work-${i}`)
+      mkdirSync(work, { recursive: true })
+      const share = ['--cores', cores, '--memory', '1g', '--work-dir', work]
+      return start('Worker', place, ['--webui-port', workerWebs[i]!, ...share, url], async () => {
+        return (await state()).aliveworkers === workers.length
+      })
+    }
+    const master = start('Master', home, ['--port', port!, '--webui-port', masterWeb!], async () => {
+      return (await state()) !== undefined
+    })
+    const ofWorkers = workers.map(worker)
+    const processes = [master, ...ofWorkers]
     try {
-      for (const process of processes) await process.start()
+      await master.start()
+      await Promise.all(ofWorkers.map((each) => each.start()))
     } catch (error) {
       await Promise.all(processes.map((process) => process.kill()))
       throw error
@@ -143,7 +160,8 @@ export class Spark {
     return {
       url,
       async [Symbol.asyncDispose]() {
-        for (const process of processes.reverse()) await process.stop()
+        await Promise.all(ofWorkers.map((each) => each.stop()))
+        await master.stop()
       },
     }
   }
@@ -151,6 +169,15 @@ export class Spark {
   remove(): void {
     this.#folder.remove()
   }
+}
+
+export interface StandaloneOptions {
+  /** Of the master. @default this host */
+  readonly home?: Place
+  /** One each. @default one on this host */
+  readonly workers?: readonly Place[]
+  /** Of a worker. @default 2 */
+  readonly cores?: number
 }
 
 export interface StandaloneSpark extends AsyncDisposable {
