@@ -40,6 +40,7 @@ function schedulerConfig(port: number, ca: string, nodeCacheCapable: boolean): s
     ['https://alluxio-kubernetes.alluxio.svc', `https://127.0.0.1:${port}`],
     ['/etc/kubernetes/alluxio-ca.crt', ca],
     ['nodeCacheCapable: true', `nodeCacheCapable: ${nodeCacheCapable}`],
+    ['httpTimeout: 1s', 'httpTimeout: 3s'],
   ] as const) {
     expect(text).toContain(from)
     text = text.replace(from, to)
@@ -107,6 +108,8 @@ suite('kubernetes serve', () => {
       `-Dalluxio.kubernetes.tls.cert=${cert}`,
       `-Dalluxio.kubernetes.tls.key=${pair.key}`,
       `-Dalluxio.kubernetes.api.url=${lab.url}`,
+      // Machines that run tests may be slow.
+      '-Dalluxio.kubernetes.hints.timeout=1500ms',
     ]
     daemon = new ServerProcess({ binary: resolve('bin/alluxio'), args, env: cluster.env }, async () =>
       (await get(`https://127.0.0.1:${port}/healthz`, cert)).includes('serving'),
@@ -222,7 +225,8 @@ suite('kubernetes serve', () => {
     expect(pod.spec.schedulingGates).toEqual([GATE])
     const { metadata } = await placed(lab, 'late')
     expect(metadata.annotations?.['alluxio.org/warmed']).toMatch(/^\/nowhere is not cached after 2000 ms: /)
-    expect(performance.now() - began).toBeGreaterThan(2000)
+    // Kubernetes tells when a pod was made in whole seconds.
+    expect(performance.now() - began).toBeGreaterThan(1000)
   })
 
   test('metrics tell what was asked', async () => {
@@ -241,7 +245,7 @@ suite('kubernetes serve', () => {
     cluster.master.signal('SIGSTOP')
     try {
       const { warning } = await lab.addPod('hanging', { 'alluxio.org/inputs': '/on/0' })
-      expect(warning).toContain('did not answer within 500 ms')
+      expect(warning).toContain('did not answer within 1500 ms')
       await placed(lab, 'hanging')
     } finally {
       cluster.master.signal('SIGCONT')
