@@ -24,6 +24,7 @@ const suites = {
   sim: jest(['test/sim'], ['--runInBand']),
   e2e: jest(['test/e2e'], ['--runInBand']),
   frameworks: jest(['test/frameworks'], ['--runInBand']),
+  hosts: jest(['test/hosts'], ['--runInBand']),
 }
 
 const wanted = process.argv.slice(2)

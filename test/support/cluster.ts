@@ -9,6 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { connectFileSystem, type FileSystem } from '../../src/client/index.ts'
 import { Config } from '../../src/core/config/index.ts'
 import '../../src/core/options/index.ts'
+import { HERE, type Place } from './servers/process.ts'
 
 const COMMAND = resolve('bin/alluxio')
 const READY_MS = 60_000
@@ -25,6 +26,20 @@ export interface ClusterOptions {
   readonly proxy?: boolean
   /** Environment of the daemons, such as credentials. */
   readonly env?: Readonly<Record<string, string>>
+  /** Hosts of a network: of the master and the proxy, then of a worker each. @default all on this one */
+  readonly places?: readonly Place[]
+}
+
+/** What daemons need so that other hosts reach them and are believed. */
+const REACHABLE = {
+  'alluxio.security.transport': 'none',
+  'alluxio.proxy.webhdfs.trust.user.name': 'true',
+  ...Object.fromEntries(
+    ['master', 'master.web', 'worker', 'worker.web', 'proxy.web'].map((door) => [
+      `alluxio.${door}.bind.host`,
+      '0.0.0.0',
+    ]),
+  ),
 }
 
 /** Ports that nobody listens on now. */
@@ -47,13 +62,21 @@ export class Daemon {
   readonly #env: Readonly<Record<string, string>>
   readonly log: string
   readonly webPort: number
+  readonly #place: Place
   #child: ChildProcess | undefined
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>, log: string, webPort: number) {
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    log: string,
+    webPort: number,
+    place = HERE,
+  ) {
     this.#args = args
     this.#env = env
     this.log = log
     this.webPort = webPort
+    this.#place = place
   }
 
   get pid(): number {
@@ -62,7 +85,8 @@ export class Daemon {
 
   async start(): Promise<void> {
     const out = openSync(this.log, 'a')
-    this.#child = spawn(COMMAND, this.#args, {
+    const { binary, args } = this.#place.command(COMMAND, this.#args)
+    this.#child = spawn(binary, args, {
       env: { ...process.env, ...this.#env },
       stdio: ['ignore', out, out],
     })
@@ -74,7 +98,9 @@ export class Daemon {
     const deadline = Date.now() + READY_MS
     while (Date.now() < deadline) {
       if (this.#child?.exitCode !== null && this.#child !== undefined) break
-      const response = await fetch(`http://127.0.0.1:${this.webPort}/healthz`).catch(() => undefined)
+      const response = await fetch(`http://${this.#place.address}:${this.webPort}/healthz`).catch(
+        () => undefined,
+      )
       if (response?.ok) return
       await pause(50)
     }
@@ -154,7 +180,9 @@ export class Cluster {
     memory = '256MB',
     proxy = false,
     env: extra = {},
+    places = [],
   }: ClusterOptions = {}): Promise<Cluster> {
+    const [home = HERE, ...workerPlaces] = places
     const folder = await mkdtemp(join(tmpdir(), 'alluxio-e2e-'))
     const [rpc, web, webHdfs, s3, hints, changes, ...workerPorts] = await freePorts(6 + 2 * workers)
     await mkdir(join(folder, 'ufs'), { recursive: true })
@@ -167,11 +195,12 @@ export class Cluster {
       'alluxio.proxy.web.port': String(s3),
       'alluxio.master.mount.table.root.ufs': join(folder, 'ufs'),
       'alluxio.worker.block.heartbeat.interval': '200ms',
+      ...(home === HERE ? {} : { ...REACHABLE, 'alluxio.master.hostname': home.name }),
       ...properties,
     }
     const flags = flagsOf(common)
     const env = { ALLUXIO_DATA: join(folder, 'master'), ...extra }
-    const master = new Daemon(['daemon', 'master', ...flags], env, join(folder, 'master.log'), web!)
+    const master = new Daemon(['daemon', 'master', ...flags], env, join(folder, 'master.log'), web!, home)
     const memoryFolders: string[] = []
     const daemons = Array.from({ length: workers }, (_, i) => {
       const data = join(folder, `worker-${i}`)
@@ -183,6 +212,7 @@ export class Cluster {
         'alluxio.worker.ramdisk.mount': 'NoMount',
         'alluxio.worker.tieredstore.level0.dirs.path': memoryFolder,
         'alluxio.worker.tieredstore.level0.dirs.quota': memory,
+        ...(workerPlaces[i] === undefined ? {} : { 'alluxio.worker.hostname': workerPlaces[i].name }),
         ...properties,
         ...workerProperties(i),
       })
@@ -192,6 +222,7 @@ export class Cluster {
         { ...env, ALLUXIO_DATA: data },
         log,
         workerPorts[2 * i + 1]!,
+        workerPlaces[i],
       )
     })
     const proxyEnv = { ...env, ALLUXIO_DATA: join(folder, 'proxy') }
@@ -200,16 +231,16 @@ export class Cluster {
       master,
       workers: daemons,
       proxy: proxy
-        ? new Daemon(['daemon', 'proxy', ...flags], proxyEnv, join(folder, 'proxy.log'), webHdfs!)
+        ? new Daemon(['daemon', 'proxy', ...flags], proxyEnv, join(folder, 'proxy.log'), webHdfs!, home)
         : undefined,
-      masterAddress: `127.0.0.1:${rpc}`,
-      webHdfs: `127.0.0.1:${webHdfs}`,
-      s3: `127.0.0.1:${s3}`,
+      masterAddress: `${home.address}:${rpc}`,
+      webHdfs: `${home.address}:${webHdfs}`,
+      s3: `${home.address}:${s3}`,
       flags,
       env,
       memoryFolders,
-      hints: `127.0.0.1:${hints}`,
-      changes: `127.0.0.1:${changes}`,
+      hints: `${home.address}:${hints}`,
+      changes: `${home.address}:${changes}`,
     })
     try {
       await master.start()

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { goServer, latencyServer, ServerMissing } from './binary.ts'
-import { freePort, ServerProcess, scratchFolder } from './process.ts'
+import { freePort, HERE, ServerProcess, scratchFolder } from './process.ts'
 
 export interface RunningServer {
   readonly endpoint: string
@@ -29,14 +29,16 @@ export interface S3Server extends RunningServer {
 export const KEYS = { accessKey: 'test-access-key', secretKey: 'test-secret-key-9f81' }
 const BUCKET = 'test-bucket'
 
-export async function startMinio(): Promise<S3Server> {
+export async function startMinio(place = HERE): Promise<S3Server> {
   const binary = await goServer('minio')
   const data = scratchFolder('minio')
   mkdirSync(join(data.path, BUCKET))
   const port = await freePort()
-  return s3Server(port, data, {
-    binary,
-    args: ['server', '--quiet', '--address', `127.0.0.1:${port}`, data.path],
+  const command = place.command(binary, [
+    ...['server', '--quiet', '--address', `${place.address}:${port}`, data.path],
+  ])
+  return s3Server(`${place.address}:${port}`, data, {
+    ...command,
     env: {
       MINIO_ROOT_USER: KEYS.accessKey,
       MINIO_ROOT_PASSWORD: KEYS.secretKey,
@@ -54,7 +56,7 @@ export async function startVersitygw(): Promise<S3Server> {
   mkdirSync(join(data.path, 'data', BUCKET), { recursive: true })
   mkdirSync(join(data.path, 'iam'))
   const port = await freePort()
-  return s3Server(port, data, {
+  return s3Server(`127.0.0.1:${port}`, data, {
     binary,
     args: [
       '--port',
@@ -71,11 +73,11 @@ export async function startVersitygw(): Promise<S3Server> {
 }
 
 async function s3Server(
-  port: number,
+  address: string,
   data: ReturnType<typeof scratchFolder>,
   command: ConstructorParameters<typeof ServerProcess>[0],
 ): Promise<S3Server> {
-  const endpoint = `http://127.0.0.1:${port}`
+  const endpoint = `http://${address}`
   const child = new ServerProcess(command, async () => (await fetch(`${endpoint}/${BUCKET}`)).status < 500)
   try {
     await child.start()
