@@ -115,6 +115,41 @@ describe('hints', () => {
     expect(ask(world, file, { top: 1000 }).hosts).toHaveLength(300)
   })
 
+  test('of many candidates the best come first, as if each had been asked about alone', () => {
+    const held = fc.array(
+      fc.record({
+        worker: fc.integer({ min: 1, max: 8 }),
+        block: fc.integer({ min: 0, max: 3 }),
+        tier: fc.integer({ min: 0, max: 2 }),
+      }),
+      { minLength: 1, maxLength: 12 },
+    )
+    const names = Array.from({ length: 8 }, (_, i) => `host-${i + 1}`)
+    const asked = fc.shuffledSubarray([...names, 'nobody', 'a-stranger'], { minLength: 1 })
+    const loads = fc.array(fc.integer({ min: 0, max: 90 }), { minLength: 8, maxLength: 8 })
+    fc.assert(
+      fc.property(held, asked, loads, fc.integer({ min: 0, max: 10 }), (replicas, candidates, load, top) => {
+        const world = new HintWorld()
+        for (let id = 1; id <= 8; id++) world.worker(id).load = load[id - 1]!
+        const file = hintedFile(4, 4, MB)
+        for (const { worker, block, tier } of replicas) world.hold(worker, file, block, tier)
+        const alone = candidates.map((name) => ask(world, file, { candidates: [name] }).hosts[0]!)
+        const whole = ask(world, file, { candidates }).hosts
+        const { hosts } = ask(world, file, { candidates, top })
+        expect(hosts).toEqual(whole.slice(0, top))
+        const byName = (a: HostHint, b: HostHint) => (a.host < b.host ? -1 : 1)
+        expect([...whole].sort(byName)).toEqual(alone.sort(byName))
+        for (let i = 1; i < whole.length; i++)
+          expect(whole[i]!.score).toBeLessThanOrEqual(whole[i - 1]!.score)
+        // Those that hold nothing take the same time: hosts with workers first, then by name.
+        const others = whole.filter(({ bytes }) => bytes.MEM + bytes.SSD + bytes.HDD === 0)
+        const strangers = others.filter(({ confidence }) => confidence === 0)
+        const known = others.filter(({ confidence }) => confidence > 0)
+        expect(others).toEqual([...known.sort(byName), ...strangers.sort(byName)])
+      }),
+    )
+  })
+
   test('a range counts the bytes in it only', () => {
     const world = new HintWorld()
     world.worker(1)

@@ -3,6 +3,7 @@ import { formatBytes } from '../core/index.ts'
 import type { BlockMap } from '../namespace/index.ts'
 import { Answer } from './answer.ts'
 import { Assigner, type SplitRequest } from './assigner.ts'
+import { Candidates } from './candidates.ts'
 import type { HostAliases } from './host-aliases.ts'
 import { type Candidate, type Host, Hosts } from './hosts.ts'
 import type { Rates } from './rates.ts'
@@ -42,7 +43,7 @@ export interface Question {
 /** What the questions of one request share, until time passes or hosts come and go. */
 export interface Asked {
   readonly query: Query
-  readonly candidates: readonly Candidate[] | undefined
+  readonly candidates: Candidates | undefined
   readonly nowMs: number
   places: StablePlaces | undefined
 }
@@ -66,6 +67,8 @@ export class Hints {
   /** Those of all hosts, until one of them comes, goes or falls silent. */
   #places: { readonly of: StablePlaces; readonly generation: number } | undefined
   readonly #sizes = new Map<number, string>()
+  /** Of the last question that had any. */
+  #candidates: Candidates | undefined
 
   constructor({ timeoutMs, rates }: HintsOptions, { blocks, workers, aliases }: HintsModules) {
     this.#rates = rates
@@ -84,8 +87,14 @@ export class Hints {
   /** To be called before `answerTo`, and again after others had their turn. @throws as `answer` */
   begin(query: Query, nowMs: number): Asked {
     this.hosts.refresh(nowMs)
-    const candidates = query.candidates === undefined ? undefined : this.hosts.candidates(query.candidates)
-    return { query, candidates, nowMs, places: undefined }
+    return { query, candidates: this.#candidatesOf(query.candidates), nowMs, places: undefined }
+  }
+
+  #candidatesOf(names: readonly string[] | undefined): Candidates | undefined {
+    if (names === undefined) return undefined
+    if (this.#candidates?.areOf(names, this.hosts) !== true)
+      this.#candidates = new Candidates(names, this.hosts)
+    return this.#candidates
   }
 
   /** The answer is good until the next one. */
@@ -119,35 +128,40 @@ export class Hints {
   #ranked({ query, candidates, nowMs }: Asked): void {
     const { hosts } = this
     const tally = this.#tally
-    const { top = candidates?.length ?? TOP } = query
+    const { top = candidates?.all.length ?? TOP } = query
     if (this.#best.length <= top) {
       this.#best = new Int32Array(top + 1)
       this.#seconds = new Float64Array(top + 1)
     }
     this.#bestCount = 0
-    if (candidates === undefined) {
-      const { touched, touchedCount } = tally
-      for (let i = 0; i < touchedCount; i++) {
-        const host = touched[i]!
-        this.#enter(host, tally.secondsOn(host, hosts.slowdownOf(host)), top, undefined)
-      }
-    } else {
-      for (let c = 0; c < candidates.length; c++) {
-        const { host } = candidates[c]!
-        const seconds =
-          host === undefined
-            ? tally.secondsElsewhere
-            : tally.secondsOn(host.index, hosts.slowdownOf(host.index))
-        this.#enter(c, seconds, top, candidates)
-      }
+    const { touched, touchedCount } = tally
+    for (let i = 0; i < touchedCount; i++) {
+      const host = touched[i]!
+      const which = candidates === undefined ? host : candidates.ofHost[host]!
+      if (which >= 0) this.#enter(which, tally.secondsOn(host, hosts.slowdownOf(host)), top, candidates)
     }
+    if (candidates !== undefined) this.#enterRest(candidates, top)
     for (let i = 0; i < this.#bestCount; i++) {
       const at = this.#best[i]!
       const seconds = this.#seconds[i]!
       if (candidates === undefined) {
         const host = hosts.all[at]!
         this.#tell(host.name, host, seconds, nowMs)
-      } else this.#tell(candidates[at]!.name, candidates[at]!.host, seconds, nowMs)
+      } else this.#tell(candidates.all[at]!.name, candidates.all[at]!.host, seconds, nowMs)
+    }
+  }
+
+  /** Candidates that hold nothing: all take the same time, so that those in front are enough. */
+  #enterRest(candidates: Candidates, top: number): void {
+    const { all, inOrder } = candidates
+    const tally = this.#tally
+    const seconds = tally.secondsElsewhere
+    for (let i = 0, entered = 0; i < inOrder.length && entered < top; i++) {
+      const { host } = all[inOrder[i]!]!
+      if (host !== undefined && tally.localBytes(host.index) > 0) continue
+      if (this.#bestCount === top && (top === 0 || seconds > this.#seconds[top - 1]!)) return
+      this.#enter(inOrder[i]!, seconds, top, candidates)
+      entered++
     }
   }
 
@@ -176,8 +190,8 @@ export class Hints {
     const tally = this.#tally
     // Hosts are sorted by name.
     if (candidates === undefined) return (tally.localBytes(a) - tally.localBytes(b) || b - a) > 0
-    const one = candidates[a]!
-    const other = candidates[b]!
+    const one = candidates.all[a]!
+    const other = candidates.all[b]!
     const bytes = ({ host }: Candidate) => (host === undefined ? -1 : tally.localBytes(host.index))
     const more = bytes(one) - bytes(other)
     return more === 0 ? one.name < other.name : more > 0
@@ -188,15 +202,15 @@ export class Hints {
     const { query, candidates, nowMs } = asked
     const { hosts } = this.#answer
     const seconds = this.#tally.secondsElsewhere
-    const { top: count = candidates?.length ?? COLD_PLACES } = query
-    const names = new Map(candidates?.map(({ name, host }) => [host, name]))
+    const { top: count = candidates?.all.length ?? COLD_PLACES } = query
+    const names = new Map(candidates?.all.map(({ name, host }) => [host, name]))
     const places = this.#placesOf(placeKey(file, offset), count, asked)
     for (const [i, host] of places.entries()) {
       this.#tell(names.get(host) ?? host.name, host, seconds, nowMs)
       hosts.reason[i] =
         i === 0 ? 'nothing is cached: its stable place' : `nothing is cached: number ${i + 1} for its place`
     }
-    for (const { name, host } of candidates ?? []) {
+    for (const { name, host } of candidates?.all ?? []) {
       if (hosts.count >= count) break
       if (host === undefined || !places.includes(host)) this.#tell(name, host, seconds, nowMs)
     }
@@ -209,7 +223,7 @@ export class Hints {
       asked.places ??= new StablePlaces(
         hosts,
         nowMs,
-        candidates.map(({ host }) => host),
+        candidates.all.map(({ host }) => host),
       )
       return asked.places.of(key, count)
     }
