@@ -72,16 +72,20 @@ async function upload(folder: string): Promise<void> {
     credentials: { accessKeyId: minio.accessKey, secretAccessKey: minio.secretKey },
   })
   const names = readdirSync(join(data, folder)).filter((name) => !name.startsWith('.'))
+  await inLanes(names, (name) => {
+    const path = join(data, folder, name)
+    const [Key, ContentLength] = [`${folder}/${name}`, statSync(path).size]
+    const Body = ContentLength === 0 ? '' : createReadStream(path)
+    return client.send(new PutObjectCommand({ Bucket: minio.bucket, Key, Body, ContentLength }))
+  })
+  client.destroy()
+}
+
+async function inLanes(names: string[], work: (name: string) => Promise<unknown>): Promise<void> {
   const lane = async () => {
-    for (let name = names.pop(); name !== undefined; name = names.pop()) {
-      const path = join(data, folder, name)
-      const [Key, ContentLength] = [`${folder}/${name}`, statSync(path).size]
-      const Body = ContentLength === 0 ? '' : createReadStream(path)
-      await client.send(new PutObjectCommand({ Bucket: minio.bucket, Key, Body, ContentLength }))
-    }
+    for (let name = names.pop(); name !== undefined; name = names.pop()) await work(name)
   }
   await Promise.all(Array.from({ length: LANES }, lane))
-  client.destroy()
 }
 
 try {
@@ -93,7 +97,9 @@ try {
   await submit(['--base', `local=file://${data}/x`, '--sections', 'fill', '--rows', String(rows)])
   if (flags.bases.includes('s3a')) for (const folder of ['scan', 'small']) await upload(folder)
   const fs = await cluster.connect()
-  for await (const { path, folder } of fs.list('/data', { recursive: true })) if (!folder) await fs.load(path)
+  const paths: string[] = []
+  for await (const { path, folder } of fs.list('/data', { recursive: true })) if (!folder) paths.push(path)
+  await inLanes(paths, (path) => fs.load(path))
   const all = {
     local: `file://${data}/x`,
     alluxio: `alluxio://${cluster.webHdfs}/data/x`,
@@ -104,6 +110,12 @@ try {
   const daemons = { proxy: cluster.proxy!, master: cluster.master, worker: cluster.workers[0]! }
   const processes = Object.entries(daemons).flatMap(([name, { pid }]) => ['--process', `${name}=${pid}`])
   await submit([...named, ...processes, '--sections', 'scan', '--rounds', flags.rounds])
+  const asked = (await (await fetch(`http://${cluster.webHdfs}/metrics`)).text())
+    .split('\n')
+    .filter((line) => line.startsWith('alluxio_proxy_webhdfs_requests_total') && !line.endsWith(' 0'))
+    .map((line) => /op="(\w+)".* (\d+)$/.exec(line)!)
+  const calls = Object.fromEntries(asked.map(([, op, count]) => [op, Number(count)]))
+  console.log(JSON.stringify({ calls, rounds: Number(flags.rounds) }))
   report(bases.map(([name]) => name))
 } finally {
   await cluster.dispose()
