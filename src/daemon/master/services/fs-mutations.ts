@@ -246,7 +246,8 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const path = canonicalPath(request.path)
     const { namespace, changes } = this.#modules
     const { ttlAction, writeType, xattr, ...rest } = request
-    const asked = { ...rest, path, ...ttlActionOf(ttlAction), ...xattrOf(xattr) }
+    const marked = xattr === undefined ? {} : { xattr: buffersOf(xattr) }
+    const asked = { ...rest, path, ...ttlActionOf(ttlAction), ...marked }
     const caller = this.#caller(call)
     return this.#ready([path], async () => {
       await this.#makeStaging(path)
@@ -293,7 +294,7 @@ export class FsMutations implements Pick<Fs, Mutations> {
     })
   }
 
-  /** False when what was there, an empty directory, has gone and the rename is still to be done. */
+  /** False when the rename is still to be done: what was there, and in no store, has gone first, or it is another one by now. */
   async #renameOver(
     asked: { src: string; dst: string; commandId: Uint8Array },
     source: Inode | undefined,
@@ -304,10 +305,10 @@ export class FsMutations implements Pick<Fs, Mutations> {
     const { dst } = asked
     const over = { ...asked, overwrite: true }
     const isStored = there.record.persistence === 'PERSISTED'
-    if (source?.record.persistence === 'PERSISTED' && !source.record.directory && !there.record.directory) {
-      await this.#renamePersisted(over, caller)
+    if (source?.record.persistence === 'PERSISTED' && isStored && !there.record.directory) {
+      const done = await this.#renamePersisted(over, caller)
       freer.kick()
-      return true
+      return done
     }
     if (source?.record.persistence === 'PERSISTED' || (isStored && there.record.directory)) {
       namespace.checks.rename(over, caller)
@@ -321,25 +322,28 @@ export class FsMutations implements Pick<Fs, Mutations> {
     return true
   }
 
+  /** False when a file is in the way whose persist may be under way: it is not known when its object comes. */
   async #renamePersisted(
     asked: { src: string; dst: string; commandId: Uint8Array; overwrite?: boolean },
     caller: Caller,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { namespace, changes } = this.#modules
-    const { src, dst, commandId } = asked
+    const { src, dst, commandId, overwrite } = asked
+    let done = true
     await changes.run([src, dst], async () => {
       // A repeat is answered by the engine; whatever stands at the source now is another file.
       const record = namespace.isRepeat(commandId) ? undefined : namespace.checks.rename(asked, caller).record
       if (record?.persistence !== 'PERSISTED') return namespace.rename(asked, caller)
       const { directory, length, tail } = record
-      const there = asked.overwrite === true && !directory ? namespace.inode(dst)?.record : undefined
-      const stored = there?.persistence === 'PERSISTED' ? (there.tail.fp ?? '') : ''
-      const of = {
-        ...{ directory, length: directory ? 0 : length, fingerprint: tail.fp ?? '' },
-        ...(there === undefined ? {} : { over: { aside: temporaryNameOf(commandId), fingerprint: stored } }),
-      }
-      return namespace.intents.begin({ op: 'rename', src, dst, ...of, ...commandOf(commandId) })
+      const there = overwrite === true ? namespace.inode(dst)?.record : undefined
+      done = there === undefined || (there.persistence === 'PERSISTED' && !directory)
+      if (!done) return undefined
+      const over = { aside: temporaryNameOf(commandId), fingerprint: there?.tail.fp ?? '' }
+      const of = { directory, length: directory ? 0 : length, fingerprint: tail.fp ?? '' }
+      const change = { op: 'rename', src, dst, ...of, ...commandOf(commandId) } as const
+      return namespace.intents.begin(there === undefined ? change : { ...change, over })
     })
+    return done
   }
 
   /** Others may have put something where a file was to go: from now on the namespace knows it. */
@@ -578,14 +582,9 @@ function isThrough(writeType: string): boolean {
   return writeType === 'CACHE_THROUGH' || writeType === 'THROUGH'
 }
 
-/** As buffers, which an intent can note down. */
-function xattrOf(xattr: Readonly<Record<string, Uint8Array>> | undefined): {
-  xattr?: Record<string, Buffer>
-} {
-  if (xattr === undefined) return {}
-  return {
-    xattr: Object.fromEntries(Object.entries(xattr).map(([name, value]) => [name, Buffer.from(value)])),
-  }
+/** An intent can note buffers down. */
+function buffersOf(values: Readonly<Record<string, Uint8Array>>): Record<string, Buffer> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Buffer.from(value)]))
 }
 
 function ttlActionOf(action: string | undefined): { ttlAction?: TtlAction } {
