@@ -49,7 +49,8 @@ public final class Pinned {
       submission.setQueue("default");
       submission.setUnmanagedAM(true);
       submission.setResource(Resource.newInstance(64, 1));
-      submission.setAMContainerSpec(ContainerLaunchContext.newInstance(new HashMap<>(), new HashMap<>(), new ArrayList<>(), null, null, null));
+      submission.setAMContainerSpec(
+          ContainerLaunchContext.newInstance(new HashMap<>(), new HashMap<>(), new ArrayList<>(), null, null, null));
       ApplicationId id = yarn.submitApplication(submission);
       UserGroupInformation.getCurrentUser().addToken(token(yarn, id));
       return ask(conf, attribute, wanted);

@@ -193,6 +193,9 @@ suite(`YARN${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
     const engine = JSON.stringify({ name: 'scan', command: 'exec scan "/in"', nodes: 2 })
     const hinted = ['hints', '/in', '--for', 'yarn-service', '--engine', engine, ...cluster.flags]
     const spec = await complete({ binary: resolve('bin/alluxio'), args: hinted, env: cluster.env })
+    const wrong = hinted.map((word) => (word === engine ? '[1]' : word))
+    const refused = complete({ binary: resolve('bin/alluxio'), args: wrong, env: cluster.env })
+    await expect(refused).rejects.toThrow('--engine is no JSON object: [1]')
     const broken = spec.replace('"scope": "NODE",', '')
     const check = new URL('ServiceCheck.java', import.meta.url).pathname
     const args = ['-cp', join(jars, '*'), check, join(folder.path, 'services'), spec, broken]

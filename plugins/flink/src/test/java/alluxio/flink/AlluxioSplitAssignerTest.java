@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,6 +16,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.apache.flink.connector.file.src.FileSourceSplit;
 import org.apache.flink.connector.file.src.assigners.FileSplitAssigner;
@@ -40,7 +42,7 @@ class AlluxioSplitAssignerTest {
       int local = 0;
       for (int i = 0; i < 50; i++) {
         List<FileSourceSplit> both = Arrays.asList(split("of w2", "w2"), split("of w1", "w1"));
-        if (i % 2 == 0) java.util.Collections.reverse(both);
+        if (i % 2 == 0) Collections.reverse(both);
         assigner.addSplits(both);
         if (next(assigner, "w1").equals("of w1")) local++;
         next(assigner, "w2");
@@ -54,7 +56,11 @@ class AlluxioSplitAssignerTest {
   @Test
   void hostsAreToldApartByFullNamesWhereReadersHaveThem() {
     List<FileSourceSplit> splits =
-        List.of(split("rack9", "worker.rack9.example"), split("rack1", "Worker.Rack1.example"), split("short", "w3"), split("ip", "10.1.2.3"));
+        List.of(
+            split("rack9", "worker.rack9.example"),
+            split("rack1", "Worker.Rack1.example"),
+            split("short", "w3"),
+            split("ip", "10.1.2.3"));
     assertEquals("rack1", next(new AlluxioSplitAssigner(splits), "worker.rack1.EXAMPLE"));
     assertEquals("rack9", next(new AlluxioSplitAssigner(splits), "worker"));
     assertEquals("short", next(new AlluxioSplitAssigner(splits), "w3.rack1.example"));
@@ -72,8 +78,7 @@ class AlluxioSplitAssignerTest {
     AlluxioSplitAssigner assigner = new AlluxioSplitAssigner(List.of());
     for (String host : List.of("a", "b", "c")) next(assigner, host);
     assigner.addSplits(List.of(split("a1", "a"), split("b1", "b"), split("b2", "b"), split("nobody", "x"), split("cold")));
-    assertEquals(List.of("nobody", "cold", "b1", "a1", "b2", "none"),
-        List.of(next(assigner, "c"), next(assigner, "c"), next(assigner, "c"), next(assigner, "c"), next(assigner, "c"), next(assigner, "c")));
+    for (String expected : List.of("nobody", "cold", "b1", "a1", "b2", "none")) assertEquals(expected, next(assigner, "c"));
   }
 
   /** What the next answer may be, by definition and without any index. */
@@ -92,14 +97,21 @@ class AlluxioSplitAssignerTest {
 
     Set<String> allowed(String reader) {
       if (reader != null) readers.add(reader);
-      Set<String> local = waiting.keySet().stream().filter(id -> waiting.get(id).contains(reader)).collect(Collectors.toSet());
+      Set<String> local = keys(id -> waiting.get(id).contains(reader));
       if (!local.isEmpty()) return least(local);
-      Set<String> unwanted = waiting.keySet().stream().filter(id -> beside(id) == 0).collect(Collectors.toSet());
+      Set<String> unwanted = keys(id -> beside(id) == 0);
       if (!unwanted.isEmpty()) return unwanted;
       Map<String, List<String>> byReader = new TreeMap<>();
-      waiting.forEach((id, hosts) -> hosts.stream().filter(readers::contains).forEach(host -> byReader.computeIfAbsent(host, key -> new ArrayList<>()).add(id)));
+      for (String host : readers) byReader.put(host, new ArrayList<>(keys(id -> waiting.get(id).contains(host))));
       int most = byReader.values().stream().mapToInt(List::size).max().orElse(0);
-      return byReader.values().stream().filter(ids -> ids.size() == most).flatMap(ids -> least(ids).stream()).collect(Collectors.toSet());
+      return byReader.values().stream()
+          .filter(ids -> ids.size() == most)
+          .flatMap(ids -> least(ids).stream())
+          .collect(Collectors.toSet());
+    }
+
+    private Set<String> keys(Predicate<String> test) {
+      return waiting.keySet().stream().filter(test).collect(Collectors.toSet());
     }
   }
 
@@ -137,7 +149,8 @@ class AlluxioSplitAssignerTest {
             assertTrue(given.add(id), context);
           }
         }
-        Set<String> remaining = assigner.remainingSplits().stream().map(FileSourceSplit::splitId).collect(Collectors.toSet());
+        Set<String> remaining =
+            assigner.remainingSplits().stream().map(FileSourceSplit::splitId).collect(Collectors.toSet());
         assertEquals(model.waiting.keySet(), remaining);
       }
       assertEquals(local, assigner.localSplits());

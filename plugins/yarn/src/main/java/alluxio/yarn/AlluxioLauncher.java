@@ -7,10 +7,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
-import java.util.Collections;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -39,6 +41,8 @@ import org.apache.hadoop.yarn.exceptions.YarnException;
 public final class AlluxioLauncher {
   private static final int USAGE_STATUS = 64;
   private static final long POLL_MS = 300;
+  private static final Set<YarnApplicationState> OVER =
+      EnumSet.of(YarnApplicationState.FINISHED, YarnApplicationState.FAILED, YarnApplicationState.KILLED);
   private static final String JAR = "alluxio-yarn.jar";
 
   private final JobOptions options;
@@ -65,13 +69,17 @@ public final class AlluxioLauncher {
   }
 
   private int run() throws IOException, YarnException, InterruptedException {
-    for (String pair : options.list("-D")) conf.set(pair.substring(0, pair.indexOf('=')), pair.substring(pair.indexOf('=') + 1));
+    for (String pair : options.list("-D")) {
+      int equals = pair.indexOf('=');
+      conf.set(pair.substring(0, equals), pair.substring(equals + 1));
+    }
     yarn.init(conf);
     yarn.start();
     YarnClientApplication application = yarn.createApplication();
     ApplicationId id = application.getNewApplicationResponse().getApplicationId();
     fs = FileSystem.get(conf);
-    Path base = options.text("--staging").isEmpty() ? new Path(fs.getHomeDirectory(), ".alluxio-launcher") : new Path(options.text("--staging"));
+    String folder = options.text("--staging");
+    Path base = folder.isEmpty() ? new Path(fs.getHomeDirectory(), ".alluxio-launcher") : new Path(folder);
     staging = fs.makeQualified(new Path(base, id.toString()));
     Thread killer = new Thread(() -> kill(id));
     try {
@@ -87,9 +95,11 @@ public final class AlluxioLauncher {
     }
   }
 
-  private ApplicationSubmissionContext submissionOf(ApplicationSubmissionContext submission) throws IOException, YarnException {
+  private ApplicationSubmissionContext submissionOf(ApplicationSubmissionContext submission)
+      throws IOException, YarnException {
     Map<String, String> racks = new LinkedHashMap<>();
-    for (NodeReport node : yarn.getNodeReports(NodeState.RUNNING)) racks.put(node.getNodeId().getHost(), node.getRackName());
+    for (NodeReport node : yarn.getNodeReports(NodeState.RUNNING))
+      racks.put(node.getNodeId().getHost(), node.getRackName());
     options.putInto(conf);
     ApplicationMaster.putInto(conf, racks, staging.toString());
     upload(ApplicationMaster.CONFIGURATION, out -> conf.writeXml(out));
@@ -99,23 +109,21 @@ public final class AlluxioLauncher {
 
     String separator = ApplicationConstants.CLASS_PATH_SEPARATOR;
     StringBuilder classPath = new StringBuilder(Environment.PWD.$$()).append('/').append(JAR);
-    for (String entry :
-        conf.getStrings(
-            YarnConfiguration.YARN_APPLICATION_CLASSPATH, YarnConfiguration.DEFAULT_YARN_CROSS_PLATFORM_APPLICATION_CLASSPATH))
+    String[] usual = YarnConfiguration.DEFAULT_YARN_CROSS_PLATFORM_APPLICATION_CLASSPATH;
+    for (String entry : conf.getStrings(YarnConfiguration.YARN_APPLICATION_CLASSPATH, usual))
       classPath.append(separator).append(entry.trim());
     int memory = options.number("--master-memory");
     String command =
-        Environment.JAVA_HOME.$$() + "/bin/java -Xmx" + memory * 3 / 4 + "m " + ApplicationMaster.class.getName()
-            + " 1>" + ApplicationConstants.LOG_DIR_EXPANSION_VAR + "/stdout 2>" + ApplicationConstants.LOG_DIR_EXPANSION_VAR + "/stderr";
+        Environment.JAVA_HOME.$$() + "/bin/java -Xmx" + memory * 3 / 4 + "m " + ApplicationMaster.class.getName() + ApplicationMaster.TO_LOGS;
     submission.setApplicationName(options.text("--name"));
     submission.setApplicationType("ALLUXIO");
     submission.setQueue(options.text("--queue"));
     // A second master would run again what is done.
     submission.setMaxAppAttempts(1);
     submission.setResource(Resource.newInstance(memory, 1));
+    Map<String, String> environment = Map.of(Environment.CLASSPATH.name(), classPath.toString());
     submission.setAMContainerSpec(
-        ContainerLaunchContext.newInstance(
-            files, Collections.singletonMap(Environment.CLASSPATH.name(), classPath.toString()), Collections.singletonList(command), null, null, null));
+        ContainerLaunchContext.newInstance(files, environment, List.of(command), null, null, null));
     return submission;
   }
 
@@ -142,8 +150,7 @@ public final class AlluxioLauncher {
     for (; ; Thread.sleep(POLL_MS)) {
       ApplicationReport report = yarn.getApplicationReport(id);
       YarnApplicationState state = report.getYarnApplicationState();
-      if (state == YarnApplicationState.FINISHED || state == YarnApplicationState.FAILED || state == YarnApplicationState.KILLED)
-        return report;
+      if (OVER.contains(state)) return report;
     }
   }
 

@@ -7,10 +7,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
@@ -41,9 +41,15 @@ public final class ApplicationMaster {
   static final String CONFIGURATION = "launcher.xml";
   static final String SCRIPT = "run.sh";
   static final String REPORT = "report.json";
+  /** Ends the command of a container. */
+  static final String TO_LOGS =
+      " 1>" + ApplicationConstants.LOG_DIR_EXPANSION_VAR + "/stdout 2>" + ApplicationConstants.LOG_DIR_EXPANSION_VAR + "/stderr";
 
   private static final String RACKS = "alluxio.launcher.racks";
   private static final String STAGING = "alluxio.launcher.staging";
+  /** For these the command is not to blame. */
+  private static final Set<Integer> TAKEN_AWAY =
+      Set.of(ContainerExitStatus.ABORTED, ContainerExitStatus.PREEMPTED, ContainerExitStatus.KILLED_BY_RESOURCEMANAGER);
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final long HEARTBEAT_MS = 200;
   /** A node that is gone holds up nobody else for longer. */
@@ -72,7 +78,11 @@ public final class ApplicationMaster {
   static LocalResource resourceOf(FileSystem fs, Path path) throws IOException {
     FileStatus status = fs.getFileStatus(path);
     return LocalResource.newInstance(
-        URL.fromPath(fs.makeQualified(path)), LocalResourceType.FILE, LocalResourceVisibility.APPLICATION, status.getLen(), status.getModificationTime());
+        URL.fromPath(fs.makeQualified(path)),
+        LocalResourceType.FILE,
+        LocalResourceVisibility.APPLICATION,
+        status.getLen(),
+        status.getModificationTime());
   }
 
   public static void main(String[] args) throws Exception {
@@ -102,7 +112,8 @@ public final class ApplicationMaster {
     nodes.start();
     manager.registerApplicationMaster("", 0, "");
     resource = Resource.newInstance(options.number("--memory"), options.number("--vcores"));
-    for (SplitGroup group : SplitGroup.of(splits(), options.number("--per-node"), racks.size())) tasks.add(new Task(tasks.size() + 1, group));
+    for (SplitGroup group : SplitGroup.of(splits(), options.number("--per-node"), racks.size()))
+      tasks.add(new Task(tasks.size() + 1, group));
     for (Task task : tasks) ask(task, task.group.isLocal() && options.number("--wait") > 0);
     String failure = null;
     try {
@@ -116,7 +127,8 @@ public final class ApplicationMaster {
     }
     String diagnostics = leaveReport(failure);
     boolean isGood = failure == null && exitCode() == 0;
-    manager.unregisterApplicationMaster(isGood ? FinalApplicationStatus.SUCCEEDED : FinalApplicationStatus.FAILED, diagnostics, "");
+    FinalApplicationStatus status = isGood ? FinalApplicationStatus.SUCCEEDED : FinalApplicationStatus.FAILED;
+    manager.unregisterApplicationMaster(status, diagnostics, "");
     nodes.stop();
     manager.stop();
     return isGood;
@@ -124,7 +136,8 @@ public final class ApplicationMaster {
 
   private List<Split> splits() throws InterruptedException {
     try {
-      List<Split> splits = new HintService(options.text("--hints"), options.text("--user")).assign(options.inputs(), racks.keySet());
+      HintService hints = new HintService(options.text("--hints"), options.text("--user"));
+      List<Split> splits = hints.assign(options.inputs(), racks.keySet());
       if (!splits.isEmpty()) return splits;
       whyNoHints = "the inputs hold nothing";
     } catch (IOException e) {
@@ -161,12 +174,10 @@ public final class ApplicationMaster {
     }
     manager.removeContainerRequest(task.request);
     task.runsIn(container);
-    String command =
-        "/bin/sh " + SCRIPT + " 1>" + ApplicationConstants.LOG_DIR_EXPANSION_VAR + "/stdout 2>" + ApplicationConstants.LOG_DIR_EXPANSION_VAR + "/stderr";
-    Map<String, String> environment = Collections.singletonMap("ALLUXIO_INPUT", String.join(" ", task.group.inputs()));
+    Map<String, String> environment = Map.of("ALLUXIO_INPUT", String.join(" ", task.group.inputs()));
+    List<String> command = List.of("/bin/sh " + SCRIPT + TO_LOGS);
     try {
-      nodes.startContainer(
-          container, ContainerLaunchContext.newInstance(files, environment, Collections.singletonList(command), null, null, null));
+      nodes.startContainer(container, ContainerLaunchContext.newInstance(files, environment, command, null, null, null));
       running.put(container.getId(), task);
     } catch (IOException | YarnException e) {
       System.err.println(container.getId() + " does not start on " + container.getNodeId() + ": " + e);
@@ -176,13 +187,14 @@ public final class ApplicationMaster {
   }
 
   private void ended(Task task, int exit) {
-    boolean isOurs = exit != ContainerExitStatus.ABORTED && exit != ContainerExitStatus.PREEMPTED && exit != ContainerExitStatus.KILLED_BY_RESOURCEMANAGER;
-    if (task.ended(exit, isOurs, options.number("--retries"))) ask(task, false);
+    if (task.ended(exit, !TAKEN_AWAY.contains(exit), options.number("--retries"))) ask(task, false);
   }
 
   /** Of the first task that failed, as far as a process can end with it. */
   private int exitCode() {
-    for (Task task : tasks) if (task.state != Task.State.DONE) return task.exitCode > 0 && task.exitCode < 256 ? task.exitCode : 1;
+    for (Task task : tasks) {
+      if (task.state != Task.State.DONE) return task.exitCode > 0 && task.exitCode < 256 ? task.exitCode : 1;
+    }
     return 0;
   }
 
@@ -202,10 +214,12 @@ public final class ApplicationMaster {
       out.write(JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(report));
     }
     String hints = whyNoHints == null ? "" : "; " + whyNoHints;
-    return local + " of " + tasks.size() + " containers beside their inputs" + hints + (failure == null ? "" : "; " + failure);
+    String end = failure == null ? "" : "; " + failure;
+    return local + " of " + tasks.size() + " containers beside their inputs" + hints + end;
   }
 
   private static String applicationId() {
-    return ContainerId.fromString(System.getenv(Environment.CONTAINER_ID.name())).getApplicationAttemptId().getApplicationId().toString();
+    ContainerId own = ContainerId.fromString(System.getenv(Environment.CONTAINER_ID.name()));
+    return own.getApplicationAttemptId().getApplicationId().toString();
   }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.TreeMap;
@@ -17,9 +18,12 @@ class SplitGroupTest {
 
   @Test
   void aContainerGetsWhatFollowsEachOtherAsOneRange() {
-    List<Split> splits = List.of(split("/a", 0, "h1"), split("/a", 1, "h1"), split("/a", 2, "h2"), split("/b", 0, "h1"));
+    List<Split> splits =
+        List.of(split("/a", 0, "h1"), split("/a", 1, "h1"), split("/a", 2, "h2"), split("/b", 0, "h1"));
     List<SplitGroup> groups = SplitGroup.of(splits, 1, 2);
-    assertEquals(List.of(List.of("/a:0:20", "/b:0:10"), List.of("/a:20:10")), groups.stream().map(SplitGroup::inputs).collect(Collectors.toList()));
+    assertEquals(2, groups.size());
+    assertEquals(List.of("/a:0:20", "/b:0:10"), groups.get(0).inputs());
+    assertEquals(List.of("/a:20:10"), groups.get(1).inputs());
   }
 
   @Test
@@ -44,7 +48,8 @@ class SplitGroupTest {
       int perHost = 1 + random.nextInt(5);
       int hosts = 1 + random.nextInt(4);
       List<Split> splits = new ArrayList<>();
-      for (int i = random.nextInt(60) + 1; i > 0; i--) splits.add(split("/f" + i, random.nextInt(3), "h" + random.nextInt(hosts)));
+      for (int i = random.nextInt(60) + 1; i > 0; i--)
+        splits.add(split("/f" + i, random.nextInt(3), "h" + random.nextInt(hosts)));
       List<SplitGroup> groups = SplitGroup.of(splits, perHost, hosts);
       List<String> told = new ArrayList<>();
       TreeMap<String, List<Integer>> sizes = new TreeMap<>();
@@ -52,7 +57,8 @@ class SplitGroupTest {
         told.addAll(group.inputs());
         sizes.computeIfAbsent(group.hosts().get(0), key -> new ArrayList<>()).add(group.splits.size());
       }
-      assertEquals(splits.stream().map(Split::toString).sorted().collect(Collectors.toList()), told.stream().sorted().collect(Collectors.toList()));
+      Collections.sort(told);
+      assertEquals(splits.stream().map(Split::toString).sorted().collect(Collectors.toList()), told);
       for (List<Integer> own : sizes.values()) {
         int all = own.stream().mapToInt(Integer::intValue).sum();
         assertEquals(Math.min(perHost, all), own.size(), "seed " + seed + ": " + own);
@@ -72,9 +78,13 @@ class SplitGroupTest {
 
   @Test
   void optionsAndTheScriptOfTheContainers() {
-    assertEquals("exec 'grep' 'it'\\''s $HOME' 'f'\n", JobOptions.parse(new String[] {"--input", "/a", "--", "grep", "it's $HOME", "f"}).script());
-    assertEquals("cat $ALLUXIO_INPUT | wc\n", JobOptions.parse(new String[] {"--input", "/a", "--", "cat $ALLUXIO_INPUT | wc"}).script());
-    for (String wrong : List.of("--input /a", "-- true", "--inputs /a -- true", "--input /a --memory -1 -- true", "--input /a -D x -- true", "--input")) {
+    String[] words = {"--input", "/a", "--", "grep", "it's $HOME", "f"};
+    assertEquals("exec 'grep' 'it'\\''s $HOME' 'f'\n", JobOptions.parse(words).script());
+    String[] line = {"--input", "/a", "--", "cat $ALLUXIO_INPUT | wc"};
+    assertEquals("cat $ALLUXIO_INPUT | wc\n", JobOptions.parse(line).script());
+    List<String> bad =
+        List.of("--input /a", "-- true", "--inputs /a -- true", "--input /a --memory -1 -- true", "--input /a -D x -- true", "--input");
+    for (String wrong : bad) {
       try {
         JobOptions.parse(wrong.split(" "));
       } catch (IllegalArgumentException e) {
