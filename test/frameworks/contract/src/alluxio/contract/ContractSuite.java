@@ -19,13 +19,6 @@ public final class ContractSuite {
     }
   }
 
-  public static class BulkDelete extends AbstractContractBulkDeleteTest {
-    @Override
-    protected AbstractFSContract createContract(Configuration conf) {
-      return new NamedContract(conf);
-    }
-  }
-
   public static class Concat extends AbstractContractConcatTest {
     @Override
     protected AbstractFSContract createContract(Configuration conf) {
