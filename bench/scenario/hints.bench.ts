@@ -4,7 +4,7 @@
  *
  * A real master in this process, over a namespace of real inodes; its workers and its askers, simulated, in another one
  * (`hints-load.ts`), which speaks the protocols of both. Prints JSON lines; CPU is the master's, so `perCpuSecond` is what one core does.
- * `index`: registration of all workers, and what the block map takes. `rank`: the engine and the namespace alone. `http`: one path, or
+ * `index`: registration of all workers, and what the block map takes. `engine`: ranks alone, not written out. `http`: one path, or
  * ten, a request over 32 connections; `http-bare`: the same for /healthz. `rpc`: batches of 100, four under way. `beat`: rounds of heartbeats with changes of every worker. `assign`: a stage planned.
  * `lost`: a worker falls silent, until no answer names it. `fresh`: a block reported, until a stream and an answer name it.
  */
@@ -138,7 +138,8 @@ function engineAlone(ids: Float64Array): void {
     const cpu = cpuMs()
     while (performance.now() < end) {
       const began = performance.now()
-      world.hints.answer([wholeFile(hinted[random(files)]!)], { blocks, top: 3 }, world.nowMs)
+      const asked = world.hints.begin({ blocks, top: 3 }, world.nowMs)
+      world.hints.answerTo(wholeFile(hinted[random(files)]!), asked)
       latencies.push(performance.now() - began)
     }
     const perCpuSecond = Math.round((latencies.length / (cpuMs() - cpu)) * 1000)
