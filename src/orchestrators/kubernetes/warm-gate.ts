@@ -137,8 +137,10 @@ export class WarmGate implements Component {
     try {
       await api.patch(`/api/v1/namespaces/${namespace}/pods/${name}`, operations)
     } catch (error) {
-      // It was deleted, or another one was first.
-      if (!isAlluxioError(error, 'NOT_FOUND') && !isAlluxioError(error, 'CONFLICT')) throw error
+      const gone = isAlluxioError(error, 'NOT_FOUND') || isAlluxioError(error, 'CONFLICT')
+      if (!gone && !isAlluxioError(error, 'INVALID_ARGUMENT')) throw error
+      // It was deleted, or another one was first: then the test of the patch fails. If it was neither, the next round tries again.
+      log.info('pod not let go', { pod: name, namespace, error: toAlluxioError(error).message })
       return
     }
     log.info('pod let go', { pod: name, namespace, why })
