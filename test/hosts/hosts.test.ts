@@ -1,17 +1,21 @@
 /** Separate hosts: Spark's tasks go where the hints say, links stay idle, and the answers follow what happens to the hosts. */
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { ifAvailable } from '../support/servers/index.ts'
 import { type Answer, bytesSent, counted, type Session } from './session.ts'
-import { Site, WORKERS } from './site.ts'
+import { Site, WORKERS, type WorkerName } from './site.ts'
 
 const FILES_EACH = 4
 const FILE_BYTES = 6 * 2 ** 20
 const ALL_BYTES = WORKERS.length * FILES_EACH * FILE_BYTES
 const TIMEOUT_MS = 10_000
+/** Reads that keep a host busy. */
+const READS = 24
 /** On a loaded machine a first task may take longer than Spark's default of 3 s, after which idle hosts take what is not theirs. */
 const PATIENT = { 'spark.locality.wait': '30s' }
 const EQUAL = Object.fromEntries(WORKERS.map((name) => [name, FILES_EACH]))
@@ -58,6 +62,27 @@ function hostsOfTasks({ tasks }: Answer): Record<string, number> {
 async function holdersOf(path: string): Promise<string[]> {
   const [hint] = await site.hints('rank', { paths: [path] })
   return hint!.cold ? [] : hint!.hosts.map(({ host }) => host)
+}
+
+/** Opens reads of a file at a worker and takes no bytes, until the reads are let go. */
+async function busyReads(path: string, name: string): Promise<() => void> {
+  const { cluster, network } = site
+  const gateway = `http://${cluster.webHdfs}/webhdfs/v1${path}?op=OPEN&user.name=root`
+  const redirect = await fetch(gateway, { redirect: 'manual' })
+  const target = new URL(redirect.headers.get('location')!)
+  target.hostname = network.host(name).address
+  target.port = String(cluster.workers[WORKERS.indexOf(name as WorkerName)]!.webPort)
+  const opened = await Promise.all(
+    Array.from({ length: READS }, async () => {
+      const request = get(target, { agent: false })
+      const [response] = (await once(request, 'response')) as [IncomingMessage]
+      expect(response.statusCode).toBe(200)
+      return response
+    }),
+  )
+  return () => {
+    for (const response of opened) response.destroy()
+  }
 }
 
 const suite = reason === undefined ? describe : describe.skip
@@ -136,6 +161,27 @@ suite(`separate hosts${reason === undefined ? '' : ` (skipped: ${reason})`}`, ()
     expect(localitiesOf(fresh)).toEqual({ NODE_LOCAL: near.tasks.length })
     expect(hostsOfTasks(fresh)).toEqual({ ...EQUAL, 'h1.test': FILES_EACH - 1, 'h2.test': FILES_EACH + 1 })
   }, 300_000)
+
+  test('a host that is busy with reads gives way to another holder, and comes back', async () => {
+    const path = '/data/h2.test/part-1'
+    await site.alluxio('h3.test', ['fs', 'load', '--local', path])
+    const [busy, idle] = await eventually(
+      () => holdersOf(path),
+      (hosts) => hosts.length === 2,
+    )
+    const letGo = await busyReads(path, busy!)
+    await eventually(
+      () => holdersOf(path),
+      (hosts) => hosts[0] === idle,
+    )
+    const [hint] = await site.hints('rank', { paths: [path] })
+    expect(hint!.hosts.find(({ host }) => host === busy)!.load).toBeGreaterThanOrEqual(READS)
+    letGo()
+    await eventually(
+      () => site.hints('rank', { paths: [path] }),
+      ([calm]) => calm!.hosts.every(({ load }) => load === 0),
+    )
+  }, 120_000)
 
   test('a worker that was killed is named no more after its timeout and a second', async () => {
     const dead = WORKERS.indexOf('h3.test')

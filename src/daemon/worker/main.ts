@@ -136,6 +136,7 @@ async function serve(config: Config, modules: WorkerModules): Promise<Worker> {
     {
       ...{ master, store, mounts, runtime, log },
       metrics: counts,
+      load: () => store.inProgress + (gateway?.openReads() ?? 0),
       ports: () => ({ rpc: doors.rpcPort, web: doors.webPort }),
       saveIdentity: (changed) => identities.save(changed),
       obey: (command) => tasks.obey(command),
@@ -170,12 +171,12 @@ function dataGateway(config: Config, modules: WorkerModules & { readonly metrics
   const { runtime, log, metrics } = modules
   const fileSystems = connectFileSystems({}, { ...modules, config })
   const users = new Users({ masterWaitMs: config.get(o.PROXY_MASTER_WAIT) }, { fileSystems })
-  const { route } = new WebHdfsData(
+  const data = new WebHdfsData(
     { maxBytes: config.get(o.WEBHDFS_REWRITE_MAX) },
     { users, keys: fileSystems.keys, runtime, log, metrics },
   )
   const connections: Component = { name: 'gateway', start() {}, stop: () => fileSystems.close() }
-  return { door: { route }, connections }
+  return { door: { route: data.route }, connections, openReads: () => data.openReads }
 }
 
 function blocks(store: BlockStore, log: Log): Component {

@@ -37,6 +37,11 @@ export class DataHalf {
   readonly #modules: DataHalfModules
   readonly #metrics: DataMetrics
   readonly #checksums = new Map<string, string>()
+  /** Reads whose bytes the client has not taken yet: most take them from tier files, of which no store knows. */
+  openReads = 0
+  readonly #readOver = () => {
+    this.openReads--
+  }
 
   constructor(modules: DataHalfModules) {
     this.#modules = modules
@@ -45,6 +50,10 @@ export class DataHalf {
 
   /** Answers a request, whatever it is. */
   async serve(asked: HdfsRequest, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (asked.op === 'OPEN') {
+      this.openReads++
+      response.once('close', this.#readOver)
+    }
     try {
       const away = this.#modules.users.reachMaster()
       if (away !== undefined) await away
@@ -201,6 +210,11 @@ export class WebHdfsData {
       log,
       metrics,
     })
+  }
+
+  /** Reads whose bytes clients have not taken yet. */
+  get openReads(): number {
+    return this.#half.openReads
   }
 
   /** Serves a request if its path is of this protocol. */

@@ -35,6 +35,8 @@ export interface MasterLinkOptions {
 export interface MasterLinkModules {
   readonly master: Client<typeof MasterBlock>
   readonly store: BlockStore
+  /** Reads and writes that are open. */
+  readonly load: () => number
   readonly mounts: MountTable
   readonly runtime: Runtime
   readonly log: Log
@@ -144,7 +146,7 @@ export class MasterLink {
   }
 
   async #beat(signal: AbortSignal): Promise<{ register: boolean; mountsVersion: number }> {
-    const { master, store } = this.#modules
+    const { master, store, load } = this.#modules
     this.#report.merge(store.changes())
     const waiting = this.#waiting.length
     const reply = await master.heartbeat(
@@ -152,7 +154,7 @@ export class MasterLink {
         session: this.#session,
         ...this.#report.encode(),
         tiers: tierUsage(store.usage()),
-        load: store.inProgress,
+        load: load(),
       },
       { signal },
     )
