@@ -2,7 +2,7 @@
 
   spark-submit scans.py --scan GROUP=URI[,conf=value...] ... --out FILE
 
-The confs of a scan are Hadoop's; they count for the first scan of an authority only.
+Confs are Spark's, or Hadoop's: those count for the first scan of an authority only.
 """
 
 import argparse
@@ -27,7 +27,8 @@ def main():
         group, words = scan.split("=", 1)
         uri, *confs = words.split(",")
         for conf in confs:
-            context._jsc.hadoopConfiguration().set(*conf.split("=", 1))
+            key, value = conf.split("=", 1)
+            spark.conf.set(key, value) if key.startswith("spark.") else context._jsc.hadoopConfiguration().set(key, value)
         context.setJobGroup(group, group)
         told[group] = spark.read.text(uri).agg(f.sum(f.length("value")), f.count("*")).collect()[0].asDict()
         told[group] = list(told[group].values())

@@ -144,7 +144,7 @@ appender.file.layout.pattern = %p %c %m%n
     args: [...scans.flatMap((scan) => ['--scan', scan]), '--out', at('told.json')],
     settings: [defaults, plugIn, ...lines].join('\n'),
     master: standalone.url,
-    timeoutMs: 240_000,
+    timeoutMs: 400_000,
   })
   return {
     told: JSON.parse(readFileSync(at('told.json'), 'utf8')) as Run['told'],
@@ -233,6 +233,7 @@ newer.suite(newer.title, () => {
           `cold=alluxio://${webHdfs}/cold-4.0`,
           `off=alluxio://localhost:${port}/in,fs.alluxio.hints=off`,
           `down=alluxio:///in,fs.alluxio.hints=127.0.0.1:${dead},fs.alluxio.short.circuit=false`,
+          `listed=alluxio://${webHdfs}/in,spark.sql.sources.parallelPartitionDiscovery.threshold=0`,
         ],
         {
           'spark.alluxio.locations': 'executor',
@@ -244,7 +245,7 @@ newer.suite(newer.title, () => {
       seenPinned = await pinnedDuring('/in', job)
       result = await job
     })
-  }, 400_000)
+  }, 460_000)
 
   const of = (group: string) => result.tasks.filter((task) => task.group === group)
 
@@ -257,6 +258,12 @@ newer.suite(newer.title, () => {
     expect(engine.executors.map(({ host }) => host)).toEqual([POD, POD])
     const nodeOf = new Map(engine.executors.map(({ id, node }) => [id, node]))
     expect(countBy(of('hints'), ({ executor }) => nodeOf.get(executor)!)).toEqual(await held())
+  })
+
+  test('listings of many paths, which executors make, name places as the driver does', () => {
+    expect(result.told.listed).toEqual(whole(LINES))
+    expect(countBy(of('listed'), ({ locality }) => locality)).toEqual({ PROCESS_LOCAL: BLOCKS })
+    expect(result.metric('hints.answered')).toBe(1)
   })
 
   test('what nobody caches is read where it should go', () => {
@@ -278,8 +285,8 @@ newer.suite(newer.title, () => {
   })
 
   test('a listing is one question', () => {
-    // Of the two scans with hints.
-    expect(asked).toEqual([2, 2])
+    // Of the three scans with hints.
+    expect(asked).toEqual([3, 3])
   })
 
   test('metrics of executors tell the sources', () => {
@@ -320,5 +327,5 @@ older.suite(older.title, () => {
     expect(countBy(tasks, ({ locality }) => locality)).toEqual({ NODE_LOCAL: BLOCKS })
     expect(countBy(tasks, ({ host }) => host)).toEqual(await held())
     expect(warnings).not.toMatch(/hint service/)
-  }, 300_000)
+  }, 460_000)
 })

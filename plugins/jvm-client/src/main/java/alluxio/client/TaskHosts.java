@@ -103,6 +103,11 @@ public final class TaskHosts {
     if (elsewhere != null) return asked();
     if (form == null) return WITHOUT_PLUG_IN;
     awaitExecutors();
+    return known();
+  }
+
+  /** The same without waiting for executors, for who asks on behalf of one: by the same way others may have to say that they are there. */
+  public synchronized String known() {
     if (question == null) question = made();
     return question;
   }
@@ -123,7 +128,7 @@ public final class TaskHosts {
     if (waitingSinceNs == null) waitingSinceNs = System.nanoTime();
     try {
       // Of one that has come both names are to be known.
-      while (form != null && (known() < expected || known() < executors.size())) {
+      while (form != null && (count() < expected || count() < executors.size())) {
         long leftMs = (waitNs - (System.nanoTime() - waitingSinceNs)) / 1_000_000;
         if (leftMs <= 0) return;
         wait(leftMs);
@@ -133,7 +138,7 @@ public final class TaskHosts {
     }
   }
 
-  private int known() {
+  private int count() {
     int count = 0;
     for (Executor each : executors.values()) if (isKnown(each)) count++;
     return count;
@@ -146,7 +151,7 @@ public final class TaskHosts {
   private String made() {
     if (form == null) return WITHOUT_PLUG_IN;
     StringBuilder json = new StringBuilder("\"for\":\"spark\"");
-    if (form == Form.ANY_HOST || known() == 0) return json.toString();
+    if (form == Form.ANY_HOST || count() == 0) return json.toString();
     Set<String> hosts = new LinkedHashSet<>();
     for (Executor each : executors.values()) {
       if (isKnown(each)) hosts.add(form == Form.HOST ? each.host : each.node);

@@ -52,6 +52,7 @@ class TaskHostsTest {
     hosts.runsOn("0", "a");
     hosts.runs("0", "h");
     hosts.runs("1", "h");
+    assertTrue(hosts.known().contains("\"candidates\":[\"a\"]"), hosts.known());
     Thread late = new Thread(() -> hosts.runsOn("1", "b"));
     late.start();
     assertTrue(hosts.question().contains("\"candidates\":[\"a\",\"b\"]"), hosts.question());

@@ -48,7 +48,7 @@ final class AlluxioDriver implements DriverPlugin {
   @Override
   public Object receive(Object message) {
     String[] words = (String[]) message;
-    if (words[0].equals(HOSTS)) return taskHosts.question();
+    if (words[0].equals(HOSTS)) return taskHosts.known();
     taskHosts.runsOn(words[1], words[2]);
     return null;
   }

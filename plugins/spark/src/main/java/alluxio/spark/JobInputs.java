@@ -15,7 +15,7 @@ import org.slf4j.LoggerFactory;
 /** What a job reads: pinned while it runs, and loaded when it begins. Nothing of it can fail the job. */
 final class JobInputs {
   private static final Logger LOG = LoggerFactory.getLogger(JobInputs.class);
-  /** One try each of a load that fails at once. */
+  /** Of a load that fails. */
   private static final int ATTEMPTS = 3;
 
   private final Configuration conf;
