@@ -1,9 +1,11 @@
 /** All read types by all write types, from the tier file and over the wire, in sizes round every boundary. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { FileSystem } from '../../../src/client/index.ts'
 import { READ_TYPES, WRITE_TYPES } from '../../../src/core/options/index.ts'
+import { lanes } from '../../support/s3-cluster.ts'
 import { DataCluster, eventually, patternBytes, readFile, writeFile } from './cluster.ts'
 
 const MIB = 2 ** 20
@@ -60,6 +62,23 @@ describe('read types by write types', () => {
       'cold',
     )
     expect((await readFile(fs, '/later/file')).bytes.equals(bytes)).toBe(true)
+  })
+
+  it('directories that are deleted while files in them are persisted do not come back', async () => {
+    const fs = clients.get('local')!
+    const COUNT = 240
+    const bytes = patternBytes(3, 100)
+    const names = Array.from({ length: COUNT }, (_, i) => `/brief/d${i}`)
+    await lanes(COUNT, 6, async (i) => {
+      for (const path of [`${names[i]}/f`, `${names[i]}/sub/f`])
+        await writeFile(fs, path, bytes, { writeType: 'ASYNC_THROUGH' })
+      if (i % 3 > 0) await pause((i % 10) * 4)
+      await fs.delete(names[i]!, { recursive: true })
+      expect(await fs.exists(names[i]!)).toBe(false)
+    })
+    const left = () => names.filter((name) => existsSync(join(cluster.ufs, name)))
+    await eventually(async () => left().length === 0, 'gone')
+    for (const name of names) expect(await fs.exists(name)).toBe(false)
   })
 
   it('reads positions, short ends and nothing', async () => {

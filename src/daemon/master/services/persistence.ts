@@ -130,19 +130,23 @@ export class Persistence implements Component {
         // It may go on writing and tell of it later.
         this.#modules.uploads.expect(attempt.path)
         this.#release(fileId, attempt)
-        this.#forsake(fileId, attempt)
+        void this.#forsake(fileId, attempt)
       }
     this.kick()
   }
 
-  /** What the worker may have put where the file is no more goes. */
-  #forsake(fileId: FileId, { path }: Attempt): void {
+  /** What the worker may have put where the file is no more goes: its object, and directories made for it. */
+  async #forsake(fileId: FileId, { path }: Attempt): Promise<void> {
     const { namespace, changes, log } = this.#modules
     const upload = namespace.intents.uploadOf(fileId)
     if (upload?.path !== path || namespace.inodeById(fileId)?.path === path) return
-    changes
-      .run(placesOf(upload), async () => upload)
-      .catch((error) => log.warn('a leftover stays in the under-store', { path, error }))
+    try {
+      await changes.run(placesOf(upload), async () =>
+        namespace.intents.uploadOf(fileId)?.id === upload.id ? upload : undefined,
+      )
+    } catch (error) {
+      log.warn('a leftover stays in the under-store', { path, error })
+    }
   }
 
   #schedule(): void {
@@ -294,8 +298,9 @@ export class Persistence implements Component {
     if (report.fingerprint === undefined) {
       this.#failed.add()
       log.warn('persist failed', { fileId, path: attempt.path, error: report.error })
-      this.#later(fileId, runtime.monotonic())
-      this.#release(fileId, attempt)
+      if (this.#modules.namespace.inodeById(fileId) !== undefined) this.#later(fileId, runtime.monotonic())
+      // Until nothing is left of it, what is there is not to be taken for a directory.
+      void this.#forsake(fileId, attempt).then(() => this.#release(fileId, attempt))
       return
     }
     try {
