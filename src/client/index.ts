@@ -15,5 +15,6 @@ export {
   connectFileSystems,
   type FileSystems,
 } from './connect.ts'
+export { filesBelow } from './files-below.ts'
 export type { Delegation, GatewayKeys } from './gateway-keys.ts'
 export type * from './types.ts'

@@ -5,6 +5,7 @@
 export * from './acl.ts'
 export * from './block-file-name.ts'
 export * from './consistency.ts'
+export * from './each-limited.ts'
 export * from './errors.ts'
 export * from './file-record.ts'
 export * from './ids.ts'

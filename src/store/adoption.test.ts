@@ -1,33 +1,15 @@
 import { readdirSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import {
-  block,
-  MIB,
-  openStore,
-  pattern,
-  readAll,
-  request,
-  temporaryFolder,
-} from '../../test/support/block-store.ts'
+import { describe, expect, test } from '@jest/globals'
+import { block, MIB, pattern, readAll, request } from '../../test/support/block-store.ts'
+import { storesOfEachTest } from '../../test/support/stores-of-test.ts'
 import { FileDisk, openBlock } from '../arrow/index.ts'
 import { type FileId, fileOfBlock } from '../core/index.ts'
-import type { BlockStore } from './index.ts'
 
-let folder: ReturnType<typeof temporaryFolder>
-const opened: BlockStore[] = []
-beforeEach(() => {
-  folder = temporaryFolder('/dev/shm')
-})
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store.stop()
-  folder[Symbol.dispose]()
-})
+const each = storesOfEachTest()
 
 async function open(alias: string) {
-  const tiers = [{ alias, folders: [{ path: `${folder.path}/${alias}`, quotaBytes: 64 * MIB }] }]
-  const made = await openStore({ tiers })
-  opened.push(made.store)
-  return made.store
+  const tiers = [{ alias, folders: [{ path: `${each.folder}/${alias}`, quotaBytes: 64 * MIB }] }]
+  return (await each.open({ tiers })).store
 }
 
 const [FROM, TO] = [block(7), block(9, 3)]
@@ -53,16 +35,16 @@ describe.each(['MEM', 'SSD'])('a block that becomes another one, %s', (alias) =>
     const handle = openBlock(new FileDisk(), path, { trustSeal: true })
     expect([handle.metadata.blockId, handle.metadata.fileId, handle.trusted]).toEqual([TO, 9, true])
     handle.close()
-    await opened.pop()!.stop()
+    await store.stop()
     const again = await open(alias)
     expect((await readAll(again, request(TO, length, { cache: false }))).bytes.equals(bytes)).toBe(true)
     expect(again.place(FROM)).toBeUndefined()
     // It is still the only copy, of its new file.
-    expect(readdirSync(`${folder.path}/${alias}`)[0]).toMatch(/sole/)
+    expect(readdirSync(`${each.folder}/${alias}`)[0]).toMatch(/sole/)
     again.markPersisted(7 as FileId)
-    expect(readdirSync(`${folder.path}/${alias}`)[0]).toMatch(/sole/)
+    expect(readdirSync(`${each.folder}/${alias}`)[0]).toMatch(/sole/)
     again.markPersisted(fileOfBlock(TO))
-    expect(readdirSync(`${folder.path}/${alias}`)[0]).not.toMatch(/sole/)
+    expect(readdirSync(`${each.folder}/${alias}`)[0]).not.toMatch(/sole/)
   })
 
   test('is refused when it is not here, is another length, or the other one is here', async () => {

@@ -1,45 +1,25 @@
 import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import {
-  block,
-  MIB,
-  openStore,
-  pattern,
-  readAll,
-  request,
-  Source,
-  temporaryFolder,
-} from '../../test/support/block-store.ts'
+import { describe, expect, test } from '@jest/globals'
+import { block, MIB, pattern, readAll, request, Source } from '../../test/support/block-store.ts'
+import { storesOfEachTest } from '../../test/support/stores-of-test.ts'
 import { BlockFileWriter, FileDisk, openBlock } from '../arrow/index.ts'
 import { type FileId, fileOfBlock } from '../core/index.ts'
-import type { BlockStore, BlockStoreOptions } from './index.ts'
+import type { BlockStoreOptions } from './index.ts'
 
-let folder: ReturnType<typeof temporaryFolder>
-const opened: BlockStore[] = []
-beforeEach(() => {
-  folder = temporaryFolder('/dev/shm')
-})
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store.stop()
-  folder[Symbol.dispose]()
-})
+const each = storesOfEachTest()
+const { open } = each
 
 const oneTier = (quotaBytes: number, alias = 'MEM'): BlockStoreOptions => ({
-  tiers: [{ alias, folders: [{ path: `${folder.path}/${alias}`, quotaBytes }] }],
+  tiers: [{ alias, folders: [{ path: `${each.folder}/${alias}`, quotaBytes }] }],
 })
 const twoTiers = (mem: number, ssd: number): BlockStoreOptions => ({
   tiers: [
-    { alias: 'MEM', folders: [{ path: `${folder.path}/MEM`, quotaBytes: mem }] },
-    { alias: 'SSD', folders: [{ path: `${folder.path}/SSD`, quotaBytes: ssd }] },
+    { alias: 'MEM', folders: [{ path: `${each.folder}/MEM`, quotaBytes: mem }] },
+    { alias: 'SSD', folders: [{ path: `${each.folder}/SSD`, quotaBytes: ssd }] },
   ],
 })
-async function open(options: BlockStoreOptions) {
-  const made = await openStore(options)
-  opened.push(made.store)
-  return made
-}
 const sealedFiles = (alias = 'MEM') =>
-  readdirSync(`${folder.path}/${alias}`).filter((n) => n.endsWith('.arrow'))
+  readdirSync(`${each.folder}/${alias}`).filter((n) => n.endsWith('.arrow'))
 
 describe.each(['MEM', 'SSD'])('one tier, %s', (alias) => {
   test.each([1, 100, 4096, 5000, 65535, 65536, 70_001, 3 * MIB + 17])(
@@ -105,7 +85,7 @@ describe.each(['MEM', 'SSD'])('one tier, %s', (alias) => {
     expect(warm.bytes.equals(pattern(id, length))).toBe(true)
     expect(warm.from).toEqual({ [alias]: length })
     expect(sealedFiles(alias)).toEqual([`b${id}_${length}.arrow`])
-    expect(readdirSync(`${folder.path}/${alias}`)).toHaveLength(1)
+    expect(readdirSync(`${each.folder}/${alias}`)).toHaveLength(1)
   })
 
   test('a partial block survives a restart', async () => {
@@ -127,7 +107,7 @@ describe.each(['MEM', 'SSD'])('one tier, %s', (alias) => {
     const length = 200_000
     await store.writeSmall(id, pattern(id, length), { soleCopy: false })
     await store.readAt(request(id, length, { length: 10 }))
-    const path = `${folder.path}/${alias}/${sealedFiles(alias)[0]}`
+    const path = `${each.folder}/${alias}/${sealedFiles(alias)[0]}`
     flip(path, 4096 + 150_000)
     const source = new Source(id, length)
     const read = await store.readAt(request(id, length, { fetch: source.fetch }))
@@ -135,7 +115,7 @@ describe.each(['MEM', 'SSD'])('one tier, %s', (alias) => {
     expect(read.from).toBe('UFS')
     expect(store.quarantined).toBe(1)
     await store.load(request(id, length, { fetch: source.fetch }))
-    flip(`${folder.path}/${alias}/${sealedFiles(alias)[0]}`, 4096 + 150_000)
+    flip(`${each.folder}/${alias}/${sealedFiles(alias)[0]}`, 4096 + 150_000)
     await expect(async () => store.readAt(request(id, length))).rejects.toMatchObject({ code: 'DATA_LOSS' })
     await expect(async () => store.readAt(request(id, length))).rejects.toMatchObject({ code: 'NOT_FOUND' })
     expect(store.changes().removed).toEqual([id])
@@ -176,7 +156,7 @@ test('NO_CACHE leaves nothing and asks for no more than was wanted', async () =>
   const read = await readAll(store, request(id, 8 * MIB, wanted))
   expect(read.bytes.equals(pattern(id, 5 * MIB, 1000))).toBe(true)
   expect(source.fetchedBytes).toBe(5 * MIB)
-  expect(readdirSync(`${folder.path}/MEM`)).toEqual([])
+  expect(readdirSync(`${each.folder}/MEM`)).toEqual([])
 })
 
 test('sequential positioned reads are fetched ahead, random ones are not', async () => {
@@ -312,7 +292,7 @@ test('a block that is removed while it is fetched serves its readers and is not 
       await new Promise((resolve) => setTimeout(resolve, 2))
     expect(store.place(id)).toBeUndefined()
   }
-  expect(readdirSync(`${folder.path}/MEM`)).toEqual([])
+  expect(readdirSync(`${each.folder}/MEM`)).toEqual([])
   expect(store.usage()[0]!.usedBytes).toBe(0)
 })
 
@@ -348,7 +328,7 @@ test('what is asked about is told again: what is there, and what has gone', asyn
   const { store } = await open(oneTier(64 * MIB))
   for (const file of [1, 2]) await store.writeSmall(block(file), pattern(file, 5000), { soleCopy: false })
   store.changes()
-  rmSync(`${folder.path}/MEM/${sealedFiles().find((name) => name.startsWith(`b${block(2)}_`))}`)
+  rmSync(`${each.folder}/MEM/${sealedFiles().find((name) => name.startsWith(`b${block(2)}_`))}`)
   await store.recheck([block(1), block(2), block(3)])
   expect(store.changes()).toEqual({
     removed: [block(2), block(3)],
@@ -359,7 +339,7 @@ test('what is asked about is told again: what is there, and what has gone', asyn
 })
 
 test('options that make no store are refused', async () => {
-  const folders = [{ path: folder.path, quotaBytes: 1 }]
+  const folders = [{ path: each.folder, quotaBytes: 1 }]
   await expect(open({ tiers: [] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   await expect(open({ tiers: [{ alias: 'MEM', folders: [] }] })).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',

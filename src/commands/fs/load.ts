@@ -1,7 +1,7 @@
-import type { FileStatus, FileSystem } from '../../client/index.ts'
+import { type FileStatus, filesBelow } from '../../client/index.ts'
+import { eachLimited } from '../../core/index.ts'
 import { AlluxioCommand, Flags, PATHS } from '../command.ts'
 import { Progress } from '../progress.ts'
-import { eachLimited } from './transfer.ts'
 
 /** Files at once: the work is the workers', who bound it themselves; each waits some 30 ms until the master knows. */
 const PARALLEL_FILES = 128
@@ -32,12 +32,7 @@ export class LoadCommand extends AlluxioCommand {
           () => `${status.path} ${loaded ? 'loaded' : 'already in Alluxio fully'}`,
         )
       }
-      await eachLimited(filesBelow(fs, await fs.getStatus(path)), PARALLEL_FILES, load)
+      await eachLimited(filesBelow(fs, path), PARALLEL_FILES, load)
     })
   }
-}
-
-export async function* filesBelow(fs: FileSystem, status: FileStatus): AsyncGenerator<FileStatus> {
-  if (!status.folder) return yield status
-  for await (const child of fs.list(status.path, { recursive: true })) if (!child.folder) yield child
 }

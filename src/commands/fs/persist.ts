@@ -1,9 +1,7 @@
-import type { FileSystem } from '../../client/index.ts'
-import { AlluxioError, parseDuration, sleep, systemRuntime } from '../../core/index.ts'
+import { type FileSystem, filesBelow } from '../../client/index.ts'
+import { AlluxioError, eachLimited, parseDuration, sleep, systemRuntime } from '../../core/index.ts'
 import { AlluxioCommand, Flags, PATHS } from '../command.ts'
 import { usageError } from '../failure.ts'
-import { filesBelow } from './load.ts'
-import { eachLimited } from './transfer.ts'
 
 const POLL_MS = 100
 
@@ -31,7 +29,7 @@ export class Persist extends AlluxioCommand {
     const { signal } = this.invocation
     await sleep(systemRuntime, waitMs, signal)
     await this.forEachPath(args.path, async (fs, path) => {
-      await eachLimited(filesBelow(fs, await fs.getStatus(path)), flags.parallelism, async (status) => {
+      await eachLimited(filesBelow(fs, path), flags.parallelism, async (status) => {
         if (!status.persisted) await persistFile(fs, status.path, timeoutMs, signal)
         this.output.emit(
           () => ({ path: status.path, bytes: status.length, persisted: true, already: status.persisted }),

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, renameSync, rmSync, type Stats, statSyn
 import { chmod, chown, open, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { FileStatus, FileSystem } from '../../client/index.ts'
-import { AlluxioError, fromErrno, isAlluxioError, joinPath } from '../../core/index.ts'
+import { AlluxioError, eachLimited, fromErrno, isAlluxioError, joinPath } from '../../core/index.ts'
 import type { Progress } from '../progress.ts'
 
 export interface TransferOptions {
@@ -15,26 +15,6 @@ export interface TransferOptions {
   readonly preserve: boolean
   readonly signal: AbortSignal
   readonly progress: Progress
-}
-
-/** Runs `use` for each item, at most `limit` at once; stops at the first failure and throws it when all have ended. */
-export async function eachLimited<T>(
-  items: AsyncIterable<T> | Iterable<T>,
-  limit: number,
-  use: (item: T) => Promise<void>,
-): Promise<void> {
-  const running = new Set<Promise<void>>()
-  const failures: unknown[] = []
-  for await (const item of items) {
-    if (failures.length > 0) break
-    const task: Promise<void> = use(item)
-      .catch((error: unknown) => void failures.push(error))
-      .finally(() => running.delete(task))
-    running.add(task)
-    if (running.size >= limit) await Promise.race(running)
-  }
-  await Promise.all(running)
-  if (failures.length > 0) throw failures[0]
 }
 
 /** A local file or folder to a path. The content of a folder goes to the path itself. */

@@ -2,8 +2,8 @@
  * What the plug-ins of schedulers ask beyond WebHDFS, in the name of their user: hints in the form of an engine, inputs loaded before a
  * job and pinned while it runs.
  */
-import type { FileStatus, FileSystem, HintOptions } from '../../client/index.ts'
-import { AlluxioError, isAlluxioError, type Runtime, sleep } from '../../core/index.ts'
+import { type FileSystem, filesBelow, type HintOptions } from '../../client/index.ts'
+import { AlluxioError, eachLimited, isAlluxioError, type Runtime, sleep } from '../../core/index.ts'
 import type { Adapters, EngineFacts } from '../../scheduler/index.ts'
 import { receive } from '../http/body.ts'
 import { booleanJson, type Operation } from './operation.ts'
@@ -88,20 +88,10 @@ export class Loads {
   }
 }
 
-async function loadAll(fs: FileSystem, path: string): Promise<void> {
-  const files = filesBelow(fs, await fs.getStatus(path))
-  const next = async () => {
-    for await (const { path: file, inAlluxioPercentage } of files) {
-      if (inAlluxioPercentage === 100) continue
-      await fs.load(file, { policy: 'DeterministicHash' }).catch(ifGone)
-    }
-  }
-  await Promise.all(Array.from({ length: PARALLEL_FILES }, next))
-}
-
-async function* filesBelow(fs: FileSystem, status: FileStatus): AsyncGenerator<FileStatus> {
-  if (!status.folder) return yield status
-  for await (const child of fs.list(status.path, { recursive: true })) if (!child.folder) yield child
+function loadAll(fs: FileSystem, path: string): Promise<void> {
+  return eachLimited(filesBelow(fs, path), PARALLEL_FILES, async ({ path: file, inAlluxioPercentage }) => {
+    if (inAlluxioPercentage < 100) await fs.load(file, { policy: 'DeterministicHash' }).catch(ifGone)
+  })
 }
 
 /** Files may go while a directory is loaded. */

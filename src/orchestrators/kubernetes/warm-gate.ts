@@ -2,11 +2,12 @@
  * Pods that wait for their inputs: has the inputs cached, then takes the gate away and lets the pod prefer where they are now; after the
  * time that the pod allows, at any rate. Several of these may run: who comes second finds the gate gone.
  */
-import type { FileSystem } from '../../client/index.ts'
+import { type FileSystem, filesBelow } from '../../client/index.ts'
 import {
   AlluxioError,
   type Cancel,
   type Component,
+  eachLimited,
   every,
   isAlluxioError,
   type Log,
@@ -180,25 +181,12 @@ export class WarmGate implements Component {
     }
   }
 
-  async #load(path: string): Promise<void> {
-    const { signal } = this.#abort
-    const files = this.#filesBelow(path)
-    const lane = async () => {
-      try {
-        for (let next = await files.next(); next.done !== true; next = await files.next())
-          await this.#m.fs.load(next.value, { signal })
-      } finally {
-        // One that failed ends them all.
-        await files.return()
-      }
-    }
-    await Promise.all(Array.from({ length: PARALLEL_FILES }, lane))
-  }
-
-  async *#filesBelow(path: string): AsyncGenerator<string, void> {
+  #load(path: string): Promise<void> {
     const { fs } = this.#m
-    if (!(await fs.getStatus(path)).folder) return yield path
-    for await (const child of fs.list(path, { recursive: true })) if (!child.folder) yield child.path
+    const { signal } = this.#abort
+    return eachLimited(filesBelow(fs, path), PARALLEL_FILES, async (file) => {
+      await fs.load(file.path, { signal })
+    })
   }
 }
 

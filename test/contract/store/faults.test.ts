@@ -14,48 +14,22 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { AlluxioError, type FileId, systemRuntime } from '../../../src/core/index.ts'
-import {
-  type BlockStore,
-  type BlockStoreOptions,
-  MemoryDisk,
-  mountRamdisk,
-  unmountRamdisk,
-} from '../../../src/store/index.ts'
-import {
-  block,
-  MIB,
-  openStore,
-  pattern,
-  readAll,
-  request,
-  Source,
-  temporaryFolder,
-} from '../../support/block-store.ts'
+import { type BlockStoreOptions, MemoryDisk, mountRamdisk, unmountRamdisk } from '../../../src/store/index.ts'
+import { block, MIB, openStore, pattern, readAll, request, Source } from '../../support/block-store.ts'
+import { storesOfEachTest } from '../../support/stores-of-test.ts'
 
-let folder: ReturnType<typeof temporaryFolder>
-const opened: BlockStore[] = []
-beforeEach(() => {
-  folder = temporaryFolder('/dev/shm')
-})
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store.stop()
-  folder[Symbol.dispose]()
-})
-async function open(options: BlockStoreOptions, modules: Parameters<typeof openStore>[1] = {}) {
-  const made = await openStore(options, modules)
-  opened.push(made.store)
-  return made
-}
+const each = storesOfEachTest()
+const { open } = each
 const tier = (alias: string, quotas: Record<string, number>) => ({
   alias,
   folders: Object.entries(quotas).map(([name, quotaBytes]) => ({
-    path: join(folder.path, name),
+    path: join(each.folder, name),
     quotaBytes,
   })),
 })
 
 describe('a file system that is smaller than the quota', () => {
-  const small = () => join(folder.path, 'small')
+  const small = () => join(each.folder, 'small')
   let mounted = false
   beforeEach(async () => {
     mounted = (await mountRamdisk({ path: small(), sizeBytes: 8 * MIB, mode: 'Mount' })).kind === 'mounted'
@@ -107,7 +81,7 @@ describe('a file system that is smaller than the quota', () => {
 })
 
 test('mounting a ramdisk is idempotent, and says what it did', async () => {
-  const path = join(folder.path, 'ram')
+  const path = join(each.folder, 'ram')
   const plain = await mountRamdisk({ path, sizeBytes: 8 * MIB, mode: 'NoMount' })
   expect(plain).toMatchObject({ kind: 'plain', path })
   expect(plain.remark).toContain('/etc/fstab')
@@ -131,7 +105,7 @@ test('a folder that disappears is left out; the others go on', async () => {
   for (let file = 1; file <= 6; file++) {
     await store.writeSmall(block(file), pattern(file, 100_000), { soleCopy: false })
   }
-  renameSync(join(folder.path, 'a'), join(folder.path, 'gone'))
+  renameSync(join(each.folder, 'a'), join(each.folder, 'gone'))
   let lost = 0
   for (let file = 1; file <= 6; file++) {
     const source = new Source(file, 100_000)
@@ -150,7 +124,7 @@ test('a quota that shrank is kept to at the next start', async () => {
   for (let file = 1; file <= 20; file++) {
     await before.store.writeSmall(block(file), pattern(file, MIB), { soleCopy: file === 3 })
   }
-  await opened.pop()!.stop()
+  await before.store.stop()
   const { store } = await open({ tiers: [tier('MEM', { a: 5 * MIB }), tier('SSD', { s: 6 * MIB })] })
   for (const { usedBytes, capacityBytes } of store.usage())
     expect(usedBytes).toBeLessThanOrEqual(capacityBytes)
@@ -200,7 +174,7 @@ test('block files cut short or changed anywhere are moved aside and fetched agai
   for (let round = 1; round <= 12; round++) {
     const source = new Source(round, length)
     await store.load(request(block(round), length, { fetch: source.fetch }))
-    const path = join(folder.path, 'a', `b${block(round)}_${length}.arrow`)
+    const path = join(each.folder, 'a', `b${block(round)}_${length}.arrow`)
     const size = readFileSync(path).length
     const at = Math.floor((size * round) / 13)
     if (round % 2 === 0) truncateSync(path, at)
@@ -213,7 +187,7 @@ test('block files cut short or changed anywhere are moved aside and fetched agai
     expect(read.bytes.equals(pattern(round, length))).toBe(true)
   }
   expect(store.quarantined).toBeGreaterThanOrEqual(11)
-  expect(readdirSync(join(folder.path, 'a', 'quarantine')).length).toBe(store.quarantined)
+  expect(readdirSync(join(each.folder, 'a', 'quarantine')).length).toBe(store.quarantined)
 })
 
 test('readers keep their bytes while everything is evicted under them', async () => {
@@ -311,7 +285,7 @@ test('a source that fails, or is shorter than it should be, fails its readers an
 })
 
 test('a worker that is killed while it writes leaves whole blocks and nothing else', async () => {
-  const path = join(folder.path, 'a')
+  const path = join(each.folder, 'a')
   mkdirSync(path)
   const program = join(dirname(fileURLToPath(import.meta.url)), 'endless-writer.ts')
   for (let round = 0; round < 3; round++) {
