@@ -32,11 +32,12 @@ export class HintSource {
   /**
    * Ranked hosts without blocks, one answer a path.
    * @param candidates hosts as the orchestrator calls them; none: whoever holds something
+   * @param areAll whether there are no other hosts; else the best of all hosts stands in front of them where it is better
    * @throws NOT_FOUND, PERMISSION_DENIED or INVALID_ARGUMENT for a path
    */
-  async rank(paths: readonly string[], candidates: readonly string[] = []): Promise<Hinted> {
+  async rank(paths: readonly string[], candidates: readonly string[] = [], areAll = true): Promise<Hinted> {
     try {
-      return { hints: await this.#inTime(this.#ask(paths, candidates)) }
+      return { hints: await this.#inTime(this.#ask(paths, candidates, areAll)) }
     } catch (thrown) {
       const { code, message } = toAlluxioError(thrown)
       if (THEIRS.includes(code)) throw thrown
@@ -44,11 +45,18 @@ export class HintSource {
     }
   }
 
-  async #ask(paths: readonly string[], candidates: readonly string[]): Promise<readonly PathHint[]> {
+  async #ask(
+    paths: readonly string[],
+    candidates: readonly string[],
+    areAll: boolean,
+  ): Promise<readonly PathHint[]> {
     const { hints } = this.#m
     if (candidates.length > 0) {
       try {
-        return await hints.rank(paths, { candidates, blocks: false })
+        const ranked = await hints.rank(paths, { candidates, blocks: false })
+        if (areAll) return ranked
+        const best = await hints.rank(paths, { top: 1, blocks: false })
+        return ranked.map((hint, i) => behindBest(hint, best[i]!))
       } catch (error) {
         // Two hosts of one name: by the names that workers give themselves there are hints all the same.
         if (!isAlluxioError(error) || error.reason !== 'ALIAS_COLLISION') throw error
@@ -66,4 +74,9 @@ export class HintSource {
       work.then(resolve, reject).finally(cancel)
     })
   }
+}
+
+function behindBest(hint: PathHint, { hosts: [best] }: PathHint): PathHint {
+  if (best === undefined || hint.cold || best.score <= (hint.hosts[0]?.score ?? 0)) return hint
+  return { ...hint, hosts: [best, ...hint.hosts] }
 }

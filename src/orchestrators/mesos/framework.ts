@@ -84,6 +84,9 @@ export class MesosFramework {
   #reconciledMs = 0
   #constraints: readonly string[] = []
   #deciding = false
+  /** Whether all agents' names are known, and the question for them. */
+  #areListed = false
+  #listing: Promise<void> = Promise.resolve()
   #suppressed = false
 
   constructor(options: MesosFrameworkOptions, modules: MesosFrameworkModules) {
@@ -173,7 +176,8 @@ export class MesosFramework {
         this.#suppressed = false
         this.#save()
         this.#reconcile()
-        this.#ask(this.#learnAgents())
+        this.#listing = this.#learnAgents()
+        this.#ask(this.#listing)
         return
       case 'OFFERS':
         for (const offer of event.offers.offers) this.#agents.offered(offer)
@@ -253,6 +257,8 @@ export class MesosFramework {
     if (this.#deciding) return
     this.#deciding = true
     try {
+      // The best of the agents that have offered already need not be the best.
+      await this.#listing
       while (this.#offers.length > 0) {
         // While there are no hints nobody waits for them here.
         const isNews = this.#agents.hostnames.length !== this.#candidates
@@ -357,7 +363,7 @@ export class MesosFramework {
     const paths = this.#inputs.pending
     this.#hintedMs = this.#m.runtime.monotonic()
     if (paths.length === 0) return
-    const { hints, missing } = await this.#m.hints.rank(paths, hostnames).catch((error) => {
+    const { hints, missing } = await this.#m.hints.rank(paths, hostnames, this.#areListed).catch((error) => {
       if (first) throw error
       return { hints: undefined, missing: `no hints: ${toAlluxioError(error).message}` }
     })
@@ -371,6 +377,7 @@ export class MesosFramework {
   async #learnAgents(): Promise<void> {
     try {
       for (const agent of await this.#connection.agents()) this.#agents.known(agent)
+      this.#areListed = true
     } catch (error) {
       this.#m.log.info('agents are not listed', { error: toAlluxioError(error).message })
       return

@@ -171,16 +171,18 @@ suite('mesos run', () => {
       ...SMALL,
       ...['--inputs', '/in/*', '--delay', '60s', '--', 'sh', '-c', `echo "$ALLUXIO_INPUT" {} >> ${log}`],
     ])
-    const places = {
+    const places: Record<string, string> = {
       '/in/a1': 'node-1',
       '/in/a2': 'node-1',
       '/in/a3': 'node-1',
       '/in/b1': 'node-2',
       '/in/b2': 'node-2',
     }
-    expect(result).toMatchObject({ local: 5 })
     expect(result.missing).toBeUndefined()
-    expect(Object.fromEntries(result.tasks.map(({ path, host }) => [path, host]))).toEqual(places)
+    for (const task of result.tasks) {
+      expect(task).toMatchObject({ host: places[task.path], placement: 'LOCAL', attempts: 1 })
+    }
+    expect(result).toMatchObject({ local: 5 })
     expect(await placesOf(result)).toEqual(places)
     for (const task of result.tasks) {
       expect(task).toMatchObject({ state: 'FINISHED', placement: 'LOCAL' })
