@@ -60,6 +60,16 @@ describe('the workers that a client knows', () => {
     expect(world.listed).toBe(2)
   })
 
+  it('asks again before it names nobody', async () => {
+    const hosts = ['lost']
+    const { world, workers } = workersOf(hosts)
+    expect(await workers.rank('LocalFirst', choice)).toEqual([])
+    hosts.push('here')
+    expect((await workers.rank('LocalFirst', choice)).map(({ id }) => id)).toEqual([2])
+    await workers.rank('LocalFirst', choice)
+    expect(world.listed).toBe(2)
+  })
+
   it('puts the one that does not answer last, for a while', async () => {
     const { world, workers } = workersOf(['there', 'here'])
     const [first] = await workers.rank('LocalFirst', choice)

@@ -110,7 +110,11 @@ export class Workers {
 
   /** Live workers in the order of the policy, those that failed lately at the end. */
   rank(policy: LocationPolicy, choice: Choice): readonly KnownWorker[] | Promise<readonly KnownWorker[]> {
-    if (this.#modules.runtime.monotonic() - this.#listedMs < LIST_AGE_MS) return this.#rank(policy, choice)
+    if (this.#modules.runtime.monotonic() - this.#listedMs < LIST_AGE_MS) {
+      const ranked = this.#rank(policy, choice)
+      // Before nobody is named, the master is asked again: one may just have come.
+      if (ranked.length > 0) return ranked
+    }
     return this.#refresh().then(() => this.#rank(policy, choice))
   }
 

@@ -277,7 +277,8 @@ describe('daemons', () => {
   }, 90_000)
 
   test('without a master the proxy says so, and serves again when it is back', async () => {
-    await hdfs.write('/there', patternBytes(12, 1000))
+    const written = await hdfs.write('/there', patternBytes(12, 1000))
+    expect(`${written.status} ${written.body}`).toBe('201 ')
     const data = await target('GET', '/there', 'OPEN')
     await cluster.master.kill()
     const since = performance.now()
