@@ -1,4 +1,4 @@
-/** Separate hosts: Spark's tasks go where the hints say, links stay idle, and the answers follow what happens to the hosts. */
+/** Separate hosts: tasks of Spark and readers of Flink get what is beside them, links stay idle, and the answers follow what happens to the hosts. */
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { get, type IncomingMessage } from 'node:http'
@@ -6,13 +6,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { flinkJars } from '../support/servers/flink.ts'
 import { ifAvailable } from '../support/servers/index.ts'
+import { allLocal, FlinkSession, remoteFiles, type Scanned } from './flink.ts'
 import { type Answer, bytesSent, counted, type Session } from './session.ts'
 import { Site, WORKERS, type WorkerName } from './site.ts'
 
 const FILES_EACH = 4
 const FILE_BYTES = 6 * 2 ** 20
 const ALL_BYTES = WORKERS.length * FILES_EACH * FILE_BYTES
+/** Of Flink, on each host. */
+const FLINK_INPUT = { filesEach: 3, fileBytes: 8 * 2 ** 20 }
 const TIMEOUT_MS = 10_000
 /** Reads that keep a host busy. */
 const READS = 24
@@ -24,8 +28,9 @@ const folder = mkdtempSync(join(tmpdir(), 'alluxio-hosts-'))
 const aliases = join(folder, 'aliases')
 writeFileSync(aliases, 'h1.test = node-1, rack-7-slot-1.example\n')
 
-const { server, reason } = await ifAvailable(() =>
-  Site.start({
+const { server, reason } = await ifAvailable(async () => {
+  await flinkJars()
+  return Site.start({
     rate: '100mbit',
     filesEach: FILES_EACH,
     fileBytes: FILE_BYTES,
@@ -33,8 +38,8 @@ const { server, reason } = await ifAvailable(() =>
       'alluxio.master.worker.timeout': `${TIMEOUT_MS}ms`,
       'alluxio.hints.host.aliases': aliases,
     },
-  }),
-)
+  })
+})
 const site = server as Site
 afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
@@ -203,4 +208,43 @@ suite(`separate hosts${reason === undefined ? '' : ` (skipped: ${reason})`}`, ()
     expect(left.sums).toEqual(near.sums)
     await session.end()
   }, 300_000)
+})
+
+suite(`Flink on separate hosts${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
+  const folder = '/flink'
+  const { filesEach, fileBytes } = FLINK_INPUT
+  let flink: FlinkSession
+  let blind: Scanned
+
+  beforeAll(async () => {
+    await site.stopSpark()
+    // The test above has killed it, unless it was left out.
+    const worker = site.cluster.workers[WORKERS.indexOf('h3.test')]!
+    await worker.kill()
+    await worker.start()
+    await site.cluster.workersLive(WORKERS.length)
+    await site.fs.mkdir(folder)
+    await site.fill(folder, 'MUST_CACHE', FLINK_INPUT)
+    flink = await FlinkSession.start(site)
+    // First, so that the TaskManagers are warm when it matters which of them begins when.
+    blind = await flink.scan({ folder, by: 'wrong names', assigner: 'default' })
+  }, 300_000)
+
+  afterAll(() => flink?.[Symbol.asyncDispose]())
+
+  test('with places that name no host of Flink files are read over the links', () => {
+    expect(remoteFiles(blind)).toBeGreaterThanOrEqual(filesEach)
+    expect(bytesSent(blind.bytes)).toBeGreaterThan(remoteFiles(blind) * fileBytes)
+  })
+
+  test.each(['default', 'ours'] as const)(
+    'with hints the same job reads each file on its host, by the assigner %s; the links carry next to nothing',
+    async (assigner) => {
+      const near = await flink.scan({ folder, by: 'hints', assigner })
+      expect(near.sums).toEqual(blind.sums)
+      expect(near.files).toEqual(allLocal(filesEach))
+      expect(bytesSent(near.bytes)).toBeLessThan(bytesSent(blind.bytes) / 10)
+    },
+    300_000,
+  )
 })

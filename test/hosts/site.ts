@@ -1,6 +1,6 @@
 /**
  * A small data centre of network namespaces: h0 with Alluxio's master and proxy, Spark's master and its drivers; h1 to h3 with a worker
- * of both each; a MinIO on a host of its own.
+ * of both each; a MinIO on a host of its own. Flink comes when Spark has gone.
  */
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
@@ -27,12 +27,15 @@ const RELEASE = '4.0'
 const SESSION_MS = 1_800_000
 const LINE = 'a line of text that is summed up by a job which does not know where it lies '
 
-export interface SiteOptions {
-  /** Of each link, as tc writes it: `100mbit`. */
-  readonly rate: string
-  /** Of input, on each worker. */
+export interface Input {
+  /** On each worker. */
   readonly filesEach: number
   readonly fileBytes: number
+}
+
+export interface SiteOptions extends Input {
+  /** Of each link, as tc writes it: `100mbit`. */
+  readonly rate: string
   /** Of the Alluxio cluster. */
   readonly properties?: Readonly<Record<string, string>>
 }
@@ -47,7 +50,7 @@ export class Site implements AsyncDisposable {
   readonly #standalone: StandaloneSpark
   readonly #folder: ReturnType<typeof scratchFolder>
   readonly #stack: AsyncDisposableStack
-  /** `host:port` of a hint service that is wrong. */
+  /** `host:port` of a gateway and a hint service that are wrong about hosts. */
   readonly #wrongNames: string
 
   private constructor(
@@ -94,13 +97,13 @@ export class Site implements AsyncDisposable {
     const fs = await cluster.connect()
     await fs.mount('/data', `s3://${minio.bucket}/data`, { options: minio.options() })
     const standalone = stack.use(await spark.standalone({ home, workers, cores: 1 }))
-    const wrong = await wrongNames(network.address)
+    const wrong = await wrongNames(network.address, cluster.webHdfs)
     stack.defer(() => void wrong.close())
     const wrongAddress = `${network.address}:${(wrong.address() as AddressInfo).port}`
     const rest = { spark, standalone, folder, wrongNames: wrongAddress, stack: stack.move() }
     const site = new Site({ network, minio, cluster, fs, ...rest })
     try {
-      await site.#fill(options)
+      await site.fill('/data', 'CACHE_THROUGH', options)
       await network.limit(options.rate)
     } catch (error) {
       await site[Symbol.asyncDispose]()
@@ -109,15 +112,19 @@ export class Site implements AsyncDisposable {
     return site
   }
 
-  /** Each worker's share is written by a program on its host; it is in the store as well. */
-  async #fill({ filesEach, fileBytes }: SiteOptions): Promise<void> {
+  /** Files of text below a folder of each worker's name, written by a program on its host. */
+  async fill(
+    folder: string,
+    writeType: 'CACHE_THROUGH' | 'MUST_CACHE',
+    { filesEach, fileBytes }: Input,
+  ): Promise<void> {
     await Promise.all(
       WORKERS.map(async (name) => {
-        const share = join(this.#folder.path, name)
-        mkdirSync(share)
+        const share = join(this.#folder.path, folder, name)
+        mkdirSync(share, { recursive: true })
         for (let i = 0; i < filesEach; i++) writeFileSync(join(share, `part-${i}`), text(name, i, fileBytes))
-        const write = '-Dalluxio.user.file.writetype.default=CACHE_THROUGH'
-        await this.alluxio(name, ['fs', 'copyFromLocal', write, share, `/data/${name}`])
+        const write = `-Dalluxio.user.file.writetype.default=${writeType}`
+        await this.alluxio(name, ['fs', 'copyFromLocal', write, share, `${folder}/${name}`])
       }),
     )
   }
@@ -146,6 +153,16 @@ export class Site implements AsyncDisposable {
     if (by === 'hints') return { uri: `alluxio://${name}:${port}/data/*` }
     // To Hadoop another authority is another file system, which has settings of its own.
     return { uri: `alluxio://${address}:${port}/data/*`, confs: { 'fs.alluxio.hints': this.#wrongNames } }
+  }
+
+  /** `host:port` for `alluxio://`: where schedulers learn true places, or places that nobody has. */
+  gateway(by: 'hints' | 'wrong names'): string {
+    return by === 'hints' ? this.cluster.webHdfs : this.#wrongNames
+  }
+
+  /** Ends Spark's master and workers, for good. */
+  async stopSpark(): Promise<void> {
+    await this.#standalone[Symbol.asyncDispose]()
   }
 
   /** A Spark application with an executor on each worker's host and the confs that `alluxio hints --for spark-submit` prints. */
@@ -197,9 +214,16 @@ export class Site implements AsyncDisposable {
   }
 }
 
-/** A hint service that says of every block that a host has it which nobody knows, as if executors had other names than workers. */
-async function wrongNames(address: string): Promise<Server> {
+/**
+ * A hint service that says of every block that a host has it which nobody knows, as if executors had other names than workers; for all
+ * else it leads to the gateway.
+ */
+async function wrongNames(address: string, gateway: string): Promise<Server> {
   const server = createServer(async (request, response) => {
+    if (request.method === 'GET') {
+      response.writeHead(307, { location: `http://${gateway}${request.url}`, 'content-length': 0 }).end()
+      return
+    }
     const { ranges } = (await json(request)) as { readonly ranges: readonly unknown[] }
     response.end(JSON.stringify(ranges.map(() => ({ locations: ['nobody.test'] }))))
   })

@@ -7,7 +7,7 @@ import type { FileSystem } from '../../../src/client/index.ts'
 import { Cluster } from '../../support/cluster.ts'
 import { Flink, flinkJars } from '../../support/servers/flink.ts'
 import { ifAvailable } from '../../support/servers/index.ts'
-import { scratchFolder } from '../../support/servers/process.ts'
+import { HERE, scratchFolder } from '../../support/servers/process.ts'
 import { writeWhole } from '../../support/whole-file.ts'
 import { guideSettings, jobsMaven, pluginJar } from './jobs.ts'
 
@@ -38,7 +38,7 @@ suite(`Flink's locality${reason === undefined ? '' : ` (skipped: ${reason})`}`, 
         'metrics.fetcher.update-interval': '200',
       },
     })
-    await Promise.all(Object.keys(HOSTS).map((host) => flink.addTaskManager(host)))
+    await Promise.all(Object.keys(HOSTS).map((host) => flink.addTaskManager({ ...HERE, name: host })))
   }, 600_000)
 
   afterAll(async () => {

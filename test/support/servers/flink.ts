@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { mavenJars } from './maven.ts'
-import { complete, freePort, ServerProcess, scratchFolder } from './process.ts'
+import { complete, freePort, HERE, type Place, ServerProcess, scratchFolder } from './process.ts'
 
 export const FLINK_VERSION = '2.1.3'
 const JARS = {
@@ -29,6 +29,8 @@ const JAVA = [
 const READY_MS = 90_000
 
 export interface FlinkOptions {
+  /** Of the JobManager and of who hands jobs in. @default this host */
+  readonly home?: Place
   /** Jars that go into folders of their own below `plugins/`. */
   readonly plugins?: readonly string[]
   /** Jars that are as if in `lib/`. */
@@ -58,6 +60,7 @@ export class Flink {
   readonly #classPath: string
   readonly #jars: string
   readonly #java: readonly string[]
+  readonly #home: Place
   readonly #rest: string
   readonly #jobManager: ServerProcess
   readonly #taskManagers: ServerProcess[] = []
@@ -66,10 +69,12 @@ export class Flink {
     this.#jars = jars
     this.#classPath = [`${jars}/*`, ...(options.lib ?? [])].join(':')
     this.#java = [...JAVA, ...this.#names(options)]
-    this.#rest = `http://127.0.0.1:${ports.rest}`
+    this.#home = options.home ?? HERE
+    this.#rest = `http://${this.#home.address}:${ports.rest}`
     this.#configure(ports, options)
     const entry = 'org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint'
     this.#jobManager = this.#process(
+      this.#home,
       entry,
       ['-Xmx384m'],
       async () => (await fetch(`${this.#rest}/overview`)).ok,
@@ -96,18 +101,19 @@ export class Flink {
     await this.#jobManager.start()
   }
 
-  /** One with two slots more; ready once the JobManager knows it. @param host one of the names of the options */
-  async addTaskManager(host = '127.0.0.1'): Promise<ServerProcess> {
+  /** One with two slots more; ready once the JobManager knows it. */
+  async addTaskManager(place: Place = HERE): Promise<ServerProcess> {
     // A killed one is known for a while yet.
     const id = `task-manager-${this.#taskManagers.length}`
     const process = this.#process(
+      place,
       'org.apache.flink.runtime.taskexecutor.TaskManagerRunner',
-      ['-Xmx512m', '-XX:MaxDirectMemorySize=256m', `-Dtest.host=${host}`],
+      ['-Xmx512m', '-XX:MaxDirectMemorySize=256m', `-Dtest.host=${place.name}`],
       async () => {
         const { taskmanagers } = await this.#get<{ taskmanagers: { id: string }[] }>('taskmanagers')
         return taskmanagers.some((known) => known.id === id)
       },
-      [`-Dtaskmanager.resource-id=${id}`, `-Dtaskmanager.host=${host}`],
+      [`-Dtaskmanager.resource-id=${id}`, `-Dtaskmanager.host=${place.name}`],
     )
     this.#taskManagers.push(process)
     await process.start()
@@ -117,12 +123,11 @@ export class Flink {
   /** Hands a job in; returns its id. */
   async submit({ jar, main, args, from }: FlinkJob): Promise<string> {
     const printed = await complete({
-      binary: 'java',
-      args: [
+      ...this.#home.command('java', [
         ...this.#java,
         ...['-Xmx256m', '-cp', this.#classPath, 'org.apache.flink.client.cli.CliFrontend'],
         ...['run', '-d', ...(from === undefined ? [] : ['-s', from]), '-c', main, jar, ...args],
-      ],
+      ]),
       env: this.#env(),
     })
     const id = /JobID ([0-9a-f]{32})/.exec(printed)?.[1]
@@ -141,6 +146,18 @@ export class Flink {
 
   async state(job: string): Promise<string> {
     return (await this.#get<{ state: string }>(`jobs/${job}`)).state
+  }
+
+  /** That a job has run, or did. */
+  async seconds(job: string): Promise<number> {
+    return (await this.#get<{ duration: number }>(`jobs/${job}`)).duration / 1000
+  }
+
+  /** What the tasks of a job count, by name; whole once the job is over. */
+  async accumulators(job: string): Promise<Record<string, string>> {
+    const path = `jobs/${job}/accumulators`
+    const told = await this.#get<{ 'user-task-accumulators': { name: string; value: string }[] }>(path)
+    return Object.fromEntries(told['user-task-accumulators'].map(({ name, value }) => [name, value]))
   }
 
   async completedCheckpoints(job: string): Promise<number> {
@@ -197,6 +214,7 @@ export class Flink {
   }
 
   #process(
+    place: Place,
     main: string,
     memory: readonly string[],
     ready: () => Promise<boolean>,
@@ -204,7 +222,7 @@ export class Flink {
   ): ServerProcess {
     const configuration = ['--configDir', join(this.#folder.path, 'conf'), ...settings]
     const args = [...this.#java, ...memory, '-cp', this.#classPath, main, ...configuration]
-    return new ServerProcess({ binary: 'java', args, env: this.#env(), startMs: READY_MS }, ready)
+    return new ServerProcess({ ...place.command('java', args), env: this.#env(), startMs: READY_MS }, ready)
   }
 
   #names({ hosts }: FlinkOptions): string[] {
@@ -236,9 +254,9 @@ export class Flink {
     mkdirSync(join(path, 'tmp'), { recursive: true })
     mkdirSync(join(path, 'conf'), { recursive: true })
     const settings = {
-      'jobmanager.rpc.address': '127.0.0.1',
+      'jobmanager.rpc.address': this.#home.name,
       'jobmanager.rpc.port': String(rpc),
-      'rest.address': '127.0.0.1',
+      'rest.address': this.#home.name,
       'rest.port': String(rest),
       'io.tmp.dirs': join(path, 'tmp'),
       'taskmanager.numberOfTaskSlots': '2',
