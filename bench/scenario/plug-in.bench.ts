@@ -14,6 +14,7 @@ import { Config } from '../../src/core/config/index.ts'
 import '../../src/core/options/index.ts'
 import { silentLog, systemRuntime } from '../../src/core/index.ts'
 import { openStore, StorePlugIns, type UfsFactory, type UnderStore } from '../../src/ufs/index.ts'
+import { lanes } from '../../test/support/lanes.ts'
 import { scratchFolder } from '../../test/support/servers/process.ts'
 import { type Sshd, startSshd } from '../../test/support/servers/sshd.ts'
 
@@ -85,14 +86,6 @@ async function compare(title: string, unit: string, runs: readonly Run[]): Promi
   }
 }
 
-async function lanes(count: number, work: (i: number) => Promise<unknown>): Promise<void> {
-  let next = 0
-  const lane = async () => {
-    while (next < count) await work(next++)
-  }
-  await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
-}
-
 async function readAll(store: UnderStore, path: string, length = BYTES): Promise<number> {
   let seen = 0
   for await (const chunk of store.open(path, { offset: 0, length })) seen += chunk.length
@@ -110,7 +103,7 @@ const writing = (store: UnderStore) => async () => {
 }
 
 const asking = (store: UnderStore) => async () => {
-  await lanes(FILES * 10, () => store.status('large'))
+  await lanes(FILES * 10, IN_FLIGHT, () => store.status('large'))
   return FILES * 10
 }
 
@@ -150,7 +143,7 @@ async function sftp(): Promise<void> {
   const sshd = await startSshd()
   await fill(join(sshd.folder, 'large'))
   await mkdir(join(sshd.folder, 'small'))
-  await lanes(FILES, (i) => writeFile(join(sshd.folder, `small/${i}`), Buffer.alloc(4096, 7)))
+  await lanes(FILES, IN_FLIGHT, (i) => writeFile(join(sshd.folder, `small/${i}`), Buffer.alloc(4096, 7)))
   const { session, end } = await bareClient(sshd)
   const store = await openStore(`sftp://127.0.0.1:${sshd.port}${sshd.folder}`, sshd.options, {
     runtime: systemRuntime,
@@ -165,7 +158,7 @@ async function sftp(): Promise<void> {
     { name: 'store', run: reading(store) },
   ])
   const small = (read: (i: number) => Promise<number>) => async () => {
-    await lanes(FILES, read)
+    await lanes(FILES, IN_FLIGHT, read)
     return FILES
   }
   await compare(`sshd: 4 KiB files, ${IN_FLIGHT} in flight`, 'file', [
@@ -199,6 +192,7 @@ async function bareRead(session: Sftp, path: string, bytes: number): Promise<num
   let total = 0
   await lanes(
     Math.ceil(bytes / step),
+    IN_FLIGHT,
     (i) =>
       new Promise<void>((fulfil, reject) => {
         const length = Math.min(step, bytes - i * step)

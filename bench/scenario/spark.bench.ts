@@ -10,6 +10,7 @@ import { createReadStream, mkdirSync, readdirSync, readFileSync, statSync, write
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { eachLimited } from '../../src/core/index.ts'
 import { sparkSettings } from '../../test/frameworks/spark/settings.ts'
 import { Cluster } from '../../test/support/cluster.ts'
 import { startMinio, startToxiproxy } from '../../test/support/servers/index.ts'
@@ -72,20 +73,13 @@ async function upload(folder: string): Promise<void> {
     credentials: { accessKeyId: minio.accessKey, secretAccessKey: minio.secretKey },
   })
   const names = readdirSync(join(data, folder)).filter((name) => !name.startsWith('.'))
-  await inLanes(names, (name) => {
+  await eachLimited(names, LANES, (name) => {
     const path = join(data, folder, name)
     const [Key, ContentLength] = [`${folder}/${name}`, statSync(path).size]
     const Body = ContentLength === 0 ? '' : createReadStream(path)
     return client.send(new PutObjectCommand({ Bucket: minio.bucket, Key, Body, ContentLength }))
   })
   client.destroy()
-}
-
-async function inLanes(names: string[], work: (name: string) => Promise<unknown>): Promise<void> {
-  const lane = async () => {
-    for (let name = names.pop(); name !== undefined; name = names.pop()) await work(name)
-  }
-  await Promise.all(Array.from({ length: LANES }, lane))
 }
 
 try {
@@ -99,7 +93,7 @@ try {
   const fs = await cluster.connect()
   const paths: string[] = []
   for await (const { path, folder } of fs.list('/data', { recursive: true })) if (!folder) paths.push(path)
-  await inLanes(paths, (path) => fs.load(path))
+  await eachLimited(paths, LANES, (path) => fs.load(path))
   const all = {
     local: `file://${data}/x`,
     alluxio: `alluxio://${cluster.webHdfs}/data/x`,

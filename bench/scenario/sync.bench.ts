@@ -16,6 +16,7 @@ import { CopyObjectCommand, DeleteObjectCommand, S3Client } from '@aws-sdk/clien
 import { connectFileSystem } from '../../src/client/index.ts'
 import { Config } from '../../src/core/config/index.ts'
 import '../../src/core/options/index.ts'
+import { lanes } from '../../test/support/lanes.ts'
 import { startS3Latency } from '../../test/support/servers/index.ts'
 import { Daemon } from './process.ts'
 
@@ -64,14 +65,6 @@ async function measured(name: string, work: () => Promise<object>): Promise<void
   console.log(JSON.stringify(line))
 }
 
-async function lanes(count: number, work: (i: number) => Promise<unknown>): Promise<void> {
-  let next = 0
-  const lane = async () => {
-    while (next < count) await work(next++)
-  }
-  await Promise.all(Array.from({ length: LANES }, lane))
-}
-
 const synced = async () => {
   const { entries, pages, added, updated, removed } = await fs.syncs.run('/set')
   return { entries, pages, added, updated, removed }
@@ -104,7 +97,7 @@ try {
     requestHandler: { httpAgent: { keepAlive: true, maxSockets: 64 } },
   })
   await measured('loop', async () => {
-    await lanes(move, async (i) => {
+    await lanes(move, LANES, async (i) => {
       const name = `part-${String(i).padStart(6, '0')}`
       const [from, to] = [`loop/a/${name}`, `loop/b/${name}`]
       const Bucket = server.bucket
@@ -114,7 +107,7 @@ try {
     return { files: move }
   })
   client.destroy()
-  await lanes(move, (i) => fs.createEmpty(`/set/fresh/part-${i}`, { writeType: 'MUST_CACHE' }))
+  await lanes(move, LANES, (i) => fs.createEmpty(`/set/fresh/part-${i}`, { writeType: 'MUST_CACHE' }))
   await measured('mv-fresh', async () => {
     await fs.rename('/set/fresh', '/set/named')
     return { files: move }

@@ -23,6 +23,7 @@ import koffi from 'koffi'
 import { Metrics, silentLog, systemRuntime } from '../../src/core/index.ts'
 import { sharedKey } from '../../src/ufs/azure/signature.ts'
 import { openStore, type UnderStore } from '../../src/ufs/index.ts'
+import { lanes } from '../../test/support/lanes.ts'
 import { startAzurite } from '../../test/support/servers/azurite.ts'
 import { startCeph } from '../../test/support/servers/ceph.ts'
 import { startGluster } from '../../test/support/servers/gluster.ts'
@@ -93,14 +94,6 @@ function bareClient(server: S3Server, endpoint: string): S3Client {
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: { httpAgent: { keepAlive: true, maxSockets: 256 } },
   })
-}
-
-async function lanes(count: number, parallel: number, work: (i: number) => Promise<unknown>): Promise<void> {
-  let next = 0
-  const lane = async () => {
-    while (next < count) await work(next++)
-  }
-  await Promise.all(Array.from({ length: parallel }, lane))
 }
 
 async function bareRange(

@@ -1,5 +1,5 @@
 /** A file made of the blocks of others, which are then only good for being deleted: no byte is copied. */
-import { BLOCKS_PER_FILE, blockIdOf, blockLength, type Log } from '../core/index.ts'
+import { BLOCKS_PER_FILE, blockIdOf, blockLength, eachLimited, type Log } from '../core/index.ts'
 import type { BlockInfo, Client, Infer, MasterFs } from '../rpc/index.ts'
 import type { WrittenBlock } from './block-stream.ts'
 import type { EntryStatus } from './file-status.ts'
@@ -46,7 +46,7 @@ export class Adoption {
     const tiers = new Map<number, string>()
     const asked: AdoptedBlock[] = []
     let failure: unknown
-    await inLanes(blocks, async (block) => {
+    await eachLimited(blocks, CALLS_AT_ONCE, async (block) => {
       if (failure !== undefined) return
       asked.push(block)
       const { from, to, length, worker } = block
@@ -70,7 +70,7 @@ export class Adoption {
 
 function giveBack(blocks: readonly AdoptedBlock[]): Promise<void> {
   const gone = new Set<KnownWorker>()
-  return inLanes(blocks, async ({ from, to, length, worker }) => {
+  return eachLimited(blocks, CALLS_AT_ONCE, async ({ from, to, length, worker }) => {
     if (gone.has(worker)) return
     await worker.block.adopt({ from: to, to: from, length }).catch((error: unknown) => {
       if (isUnreachable(error)) gone.add(worker)
@@ -85,7 +85,7 @@ async function fitting(
   { fs, workers }: AdoptionModules,
 ): Promise<readonly AdoptedBlock[] | undefined> {
   const found: (readonly Infer<typeof BlockInfo>[])[] = files.map(() => [])
-  await inLanes([...files.entries()], async ([i, file]) => {
+  await eachLimited(files.entries(), CALLS_AT_ONCE, async ([i, file]) => {
     if (file.length === 0) return
     const answer = await fs.blocks({ fileId: file.fileId, from: 0, limit: BLOCKS_PER_CALL })
     workers.learn(answer.workers)
@@ -103,12 +103,4 @@ async function fitting(
     covered += length
   }
   return covered === total ? blocks : undefined
-}
-
-async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const left = items.values()
-  const lane = async () => {
-    for (const item of left) await work(item)
-  }
-  await Promise.all(Array.from({ length: Math.min(CALLS_AT_ONCE, items.length) }, lane))
 }

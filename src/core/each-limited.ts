@@ -2,14 +2,17 @@
 export async function eachLimited<T>(
   items: AsyncIterable<T> | Iterable<T>,
   limit: number,
-  use: (item: T) => Promise<void>,
+  use: (item: T) => Promise<unknown>,
 ): Promise<void> {
   const running = new Set<Promise<void>>()
   const failures: unknown[] = []
   for await (const item of items) {
     if (failures.length > 0) break
     const task: Promise<void> = use(item)
-      .catch((error: unknown) => void failures.push(error))
+      .then(
+        () => {},
+        (error: unknown) => void failures.push(error),
+      )
       .finally(() => running.delete(task))
     running.add(task)
     if (running.size >= limit) await Promise.race(running)

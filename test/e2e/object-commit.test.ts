@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { FileSystem } from '../../src/client/index.ts'
 import type { UnderStore } from '../../src/ufs/index.ts'
 import { patternBytes } from '../support/cluster.ts'
-import { lanes, openBucket, putObject, S3Cluster } from '../support/s3-cluster.ts'
+import { lanes } from '../support/lanes.ts'
+import { openBucket, putObject, S3Cluster } from '../support/s3-cluster.ts'
 import { readWhole, writeWhole } from '../support/whole-file.ts'
 
 const s3 = await S3Cluster.around({ memory: '512MB' })

@@ -3,7 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { FileSystem } from '../../src/client/index.ts'
 import { patternBytes } from '../support/cluster.ts'
-import { lanes, openBucket, putObject, S3Cluster } from '../support/s3-cluster.ts'
+import { lanes } from '../support/lanes.ts'
+import { openBucket, putObject, S3Cluster } from '../support/s3-cluster.ts'
 import { readWhole, writeWhole } from '../support/whole-file.ts'
 
 const s3 = await S3Cluster.around({

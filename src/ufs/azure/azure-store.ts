@@ -1,5 +1,5 @@
 /** Blobs of a container below a prefix. */
-import { AlluxioError, isAlluxioError, type Log, type Runtime, sleep } from '../../core/index.ts'
+import { AlluxioError, eachLimited, isAlluxioError, type Log, type Runtime, sleep } from '../../core/index.ts'
 import { type GetOptions, type ObjectBytes, ObjectRead, unquoted } from '../http-transport/object-read.ts'
 import { iterable } from '../layers/around.ts'
 import { type PartWrite, PartWriter } from '../part-writer.ts'
@@ -171,7 +171,7 @@ export class AzureStore implements UnderStore {
     const page = await retry.run('ListBlobs', src, signal, () => listBlobs(this.#client, src, query))
     const moving = page.blobs.filter(({ name }) => stays?.(childOf(src, name)) !== true)
     let objects = 0
-    await lanes(moving, async ({ name, folder }) => {
+    await eachLimited(moving, CALLS_AT_ONCE, async ({ name, folder }) => {
       if (await this.#moveOne(from + name, to + name, folder, src, signal)) objects++
     })
     // The directory's own marker is not below it: it goes with the last page.
@@ -299,7 +299,7 @@ export class AzureStore implements UnderStore {
     for (let marker: string | undefined, more = true; more; ) {
       const query = { prefix: this.#prefix(path), recursive: true, limit: PAGE, marker, signal }
       const page = await retry.run('ListBlobs', path, signal, () => listBlobs(this.#client, path, query))
-      await lanes(page.blobs, work)
+      await eachLimited(page.blobs, CALLS_AT_ONCE, async (blob) => work(blob))
       marker = page.marker
       more = marker !== undefined
     }
@@ -378,21 +378,6 @@ export class AzureStore implements UnderStore {
       )
     }
   }
-}
-
-/** Runs `work` for all, some at a time. When one fails, all have stopped before anybody tries again. */
-async function lanes<T>(all: readonly T[], work: (one: T) => Promise<void> | undefined): Promise<void> {
-  const rest = all.values()
-  const lane = async () => {
-    try {
-      for (const one of rest) await work(one)
-    } catch (error) {
-      rest.return?.()
-      throw error
-    }
-  }
-  const ended = await Promise.allSettled(Array.from({ length: CALLS_AT_ONCE }, lane))
-  for (const one of ended) if (one.status === 'rejected') throw one.reason
 }
 
 function isFolder(headers: Readonly<Record<string, string>>): boolean {

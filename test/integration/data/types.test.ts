@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { FileSystem } from '../../../src/client/index.ts'
 import { READ_TYPES, WRITE_TYPES } from '../../../src/core/options/index.ts'
-import { lanes } from '../../support/s3-cluster.ts'
+import { lanes } from '../../support/lanes.ts'
 import { DataCluster, eventually, patternBytes, readFile, writeFile } from './cluster.ts'
 
 const MIB = 2 ** 20
